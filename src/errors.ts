@@ -1,0 +1,144 @@
+/**
+ * Every error that samsa throws or hands to the application.
+ *
+ * Errors that the broker named carry Kafka's own code and name (https://kafka.apache.org/protocol#protocol_error_codes);
+ * errors that arise on this side of the socket carry a code below −1000, which Kafka will never use.
+ */
+
+/** Codes of errors that no broker sent. */
+export const CLIENT_ERROR_CODES = {
+  CONFIG: -1001,
+  CONNECTION: -1002,
+  PROTOCOL: -1003,
+  NO_OFFSET: -1004,
+  CLOSED: -1005,
+  STATE: -1006,
+} as const;
+
+export interface KafkaErrorOptions {
+  /** Kafka's error code, or one of `CLIENT_ERROR_CODES`. Default −1, UNKNOWN_SERVER_ERROR. */
+  code?: number;
+  /** Kafka's name of the code, such as `'REBALANCE_IN_PROGRESS'`. */
+  name?: string;
+  /** True where the same request may succeed later without a change on this side. */
+  retriable?: boolean;
+  /** The API that failed, such as `'JoinGroup'`. */
+  api?: string;
+  cause?: unknown;
+}
+
+/** The root of all errors of this package. */
+export class KafkaError extends Error {
+  /** Kafka's error code; below −1000 for errors of this side (`CLIENT_ERROR_CODES`). */
+  readonly code: number;
+  readonly retriable: boolean;
+  /** The API in whose course the error arose, or `null`. */
+  readonly api: string | null;
+
+  constructor(message: string, options: KafkaErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = options.code ?? -1;
+    this.name = options.name ?? new.target.name;
+    this.retriable = options.retriable ?? false;
+    this.api = options.api ?? null;
+  }
+}
+
+/** An option, an argument or a call that cannot work: it names the option and what it takes. */
+export class ConfigError extends KafkaError {
+  constructor(message: string, options: KafkaErrorOptions = {}) {
+    super(message, { code: CLIENT_ERROR_CODES.CONFIG, ...options });
+  }
+}
+
+/** No connection: refused, not resolved, reset or closed. Retriable: another try or another broker may answer. */
+export class ConnectionError extends KafkaError {
+  constructor(message: string, options: KafkaErrorOptions = {}) {
+    super(message, { code: CLIENT_ERROR_CODES.CONNECTION, retriable: true, ...options });
+  }
+}
+
+/** Bytes that make no sense. `version` and `position` say where; both are −1 where nothing was decoded yet. */
+export class ProtocolError extends KafkaError {
+  readonly version: number;
+  /** The byte in the message's body at which decoding stopped. */
+  readonly position: number;
+
+  constructor(message: string, options: KafkaErrorOptions & { version?: number; position?: number } = {}) {
+    super(message, { code: CLIENT_ERROR_CODES.PROTOCOL, ...options });
+    this.version = options.version ?? -1;
+    this.position = options.position ?? -1;
+  }
+}
+
+/** Records that fail their CRC or make no sense. The good batches before them were delivered; the application may seek past. */
+export class CorruptRecordError extends KafkaError {
+  readonly topic: string | null;
+  readonly partition: number;
+  /** Base offset of the batch, as far as it can be told; −1 otherwise. */
+  readonly offset: number;
+  /** Byte position within the partition's record bytes; −1 where unknown. */
+  readonly position: number;
+
+  constructor(
+    message: string,
+    where: { topic?: string | null; partition?: number; offset?: number; position?: number } = {},
+    options: KafkaErrorOptions = {},
+  ) {
+    super(message, { code: 2, ...options });
+    this.topic = where.topic ?? null;
+    this.partition = where.partition ?? -1;
+    this.offset = where.offset ?? -1;
+    this.position = where.position ?? -1;
+  }
+}
+
+/** The broker refused the credentials. Final: retrying would only lock the account. */
+export class AuthenticationError extends KafkaError {
+  constructor(message: string, options: KafkaErrorOptions = {}) {
+    super(message, { code: 58, ...options });
+  }
+}
+
+/** No answer within the deadline (`requestTimeoutMs`, `defaultApiTimeoutMs` or a call's own `timeoutMs`). */
+export class RequestTimeoutError extends KafkaError {
+  constructor(message: string, options: KafkaErrorOptions = {}) {
+    super(message, { code: 7, retriable: true, ...options });
+  }
+}
+
+/** The group has gone on without this member: what it commits or claims no longer counts. */
+export class FencedError extends KafkaError {}
+
+/** The position does not exist on the broker and `autoOffsetReset` is `none`. */
+export class OffsetOutOfRangeError extends KafkaError {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+
+  constructor(message: string, where: { topic: string; partition: number; offset: number }) {
+    super(message, { code: 1, api: 'Fetch' });
+    this.topic = where.topic;
+    this.partition = where.partition;
+    this.offset = where.offset;
+  }
+}
+
+/** The partition has no committed offset and `autoOffsetReset` is `none`. */
+export class NoOffsetError extends KafkaError {
+  readonly topic: string;
+  readonly partition: number;
+
+  constructor(message: string, where: { topic: string; partition: number }) {
+    super(message, { code: CLIENT_ERROR_CODES.NO_OFFSET, api: 'OffsetFetch' });
+    this.topic = where.topic;
+    this.partition = where.partition;
+  }
+}
+
+/** Broker and client have no version of an API in common, or a value has no place in the version in use. */
+export class UnsupportedVersionError extends KafkaError {
+  constructor(message: string, options: KafkaErrorOptions = {}) {
+    super(message, { code: 35, ...options });
+  }
+}
