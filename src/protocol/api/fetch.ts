@@ -1,6 +1,14 @@
 import Long from 'long';
 import type { Api } from '../api.ts';
 import { MINUS_ONE, NO_UUID, decodeInt32, encodeInt32, encodeInt64, encodeString, encodeUuid } from '../codec.ts';
+import {
+  decodeEndpoint,
+  decodeLeader,
+  encodeEndpoints,
+  encodeLeader,
+  type LeaderIdAndEpoch,
+  type NodeEndpoint,
+} from '../leader-hint.ts';
 import type { Reader } from '../reader.ts';
 import type { Writer } from '../writer.ts';
 
@@ -32,15 +40,18 @@ export interface FetchRequest {
   forgottenTopicsData: ForgottenTopic[]; // v7+
   rackId: string; // v11+
 }
+
 export interface ReplicaState {
   replicaId: number;
   replicaEpoch: Long;
 }
+
 export interface FetchTopic {
   topic: string;
   topicId: string;
   partitions: FetchPartition[];
 }
+
 export interface FetchPartition {
   partition: number;
   currentLeaderEpoch: number; // v9+
@@ -51,6 +62,7 @@ export interface FetchPartition {
   replicaDirectoryId: string; // v17+ tag 0
   highWatermark: Long; // v18+ tag 1
 }
+
 export interface ForgottenTopic {
   topic: string;
   topicId: string;
@@ -64,11 +76,13 @@ export interface FetchResponse {
   responses: FetchableTopic[];
   nodeEndpoints: NodeEndpoint[]; // v16+ tag 0
 }
+
 export interface FetchableTopic {
   topic: string;
   topicId: string;
   partitions: FetchablePartition[];
 }
+
 export interface FetchablePartition {
   partitionIndex: number;
   errorCode: number;
@@ -82,23 +96,15 @@ export interface FetchablePartition {
   preferredReadReplica: number; // v11+
   records: Buffer | null; // a view into the response: batches, not yet decoded
 }
+
 export interface EpochEndOffset {
   epoch: number;
   endOffset: Long;
 }
-export interface LeaderIdAndEpoch {
-  leaderId: number;
-  leaderEpoch: number;
-}
+
 export interface AbortedTransaction {
   producerId: Long;
   firstOffset: Long;
-}
-export interface NodeEndpoint {
-  nodeId: number;
-  host: string;
-  port: number;
-  rack: string | null;
 }
 
 const MAX_INT64 = Long.MAX_VALUE;
@@ -260,7 +266,7 @@ function encodeFetchable(w: Writer, v: number, m: FetchablePartition): void {
   else if (m.preferredReadReplica !== -1) w.refuse('preferredReadReplica');
   w.nullableBytes(m.records);
   const tags = w.openTags();
-  if (m.divergingEpoch !== null) w.tag(tags, 0, v, m.divergingEpoch, encodeDiverging);
+  if (m.divergingEpoch !== null) w.tag(tags, 0, v, m.divergingEpoch, encodeDiverging); // before v12 tag() refuses
   if (m.currentLeader !== null) w.tag(tags, 1, v, m.currentLeader, encodeLeader);
   if (m.snapshotId !== null) w.tag(tags, 2, v, m.snapshotId, encodeSnapshot);
 }
@@ -312,46 +318,28 @@ function fetchableTag(r: Reader, _v: number, m: FetchablePartition, tag: number)
     m.divergingEpoch = { epoch: r.int32(), endOffset: r.int64() };
     r.tags();
   } else if (tag === 1) {
-    m.currentLeader = { leaderId: r.int32(), leaderEpoch: r.int32() };
-    r.tags();
+    m.currentLeader = decodeLeader(r);
   } else if (tag === 2) {
     const endOffset = r.int64();
     m.snapshotId = { epoch: r.int32(), endOffset };
     r.tags();
   }
 }
+
 function encodeReplicaState(w: Writer, _v: number, m: ReplicaState): void {
   w.int32(m.replicaId);
   w.int64(m.replicaEpoch);
   w.tags();
 }
+
 function encodeDiverging(w: Writer, _v: number, m: EpochEndOffset): void {
   w.int32(m.epoch);
   w.int64(m.endOffset);
   w.tags();
 }
-function encodeLeader(w: Writer, _v: number, m: LeaderIdAndEpoch): void {
-  w.int32(m.leaderId);
-  w.int32(m.leaderEpoch);
-  w.tags();
-}
+
 function encodeSnapshot(w: Writer, _v: number, m: EpochEndOffset): void {
   w.int64(m.endOffset);
   w.int32(m.epoch);
   w.tags();
-}
-function encodeEndpoints(w: Writer, v: number, m: NodeEndpoint[]): void {
-  w.array(v, m, encodeEndpoint);
-}
-function encodeEndpoint(w: Writer, _v: number, m: NodeEndpoint): void {
-  w.int32(m.nodeId);
-  w.string(m.host);
-  w.int32(m.port);
-  w.nullableString(m.rack);
-  w.tags();
-}
-function decodeEndpoint(r: Reader): NodeEndpoint {
-  const m: NodeEndpoint = { nodeId: r.int32(), host: r.string(), port: r.int32(), rack: r.nullableString() };
-  r.tags();
-  return m;
 }
