@@ -2,12 +2,37 @@ import { UnsupportedVersionError } from '../errors.ts';
 import type { Api } from './api.ts';
 import type { ApiRange } from './header.ts';
 import { apiVersions } from './api/api-versions.ts';
+import { createTopics } from './api/create-topics.ts';
 import { fetch } from './api/fetch.ts';
+import { findCoordinator } from './api/find-coordinator.ts';
+import { heartbeat } from './api/heartbeat.ts';
 import { joinGroup } from './api/join-group.ts';
+import { leaveGroup } from './api/leave-group.ts';
+import { listOffsets } from './api/list-offsets.ts';
 import { metadata } from './api/metadata.ts';
+import { offsetCommit } from './api/offset-commit.ts';
+import { offsetFetch } from './api/offset-fetch.ts';
+import { offsetForLeaderEpoch } from './api/offset-for-leader-epoch.ts';
+import { produce } from './api/produce.ts';
+import { syncGroup } from './api/sync-group.ts';
 
-/** Every API that has a codec. */
-export const APIS: readonly Api<unknown, unknown>[] = [fetch, metadata, joinGroup, apiVersions];
+/** Every API that has a codec, by ascending key. */
+export const APIS: readonly Api<unknown, unknown>[] = [
+  produce,
+  fetch,
+  listOffsets,
+  metadata,
+  offsetCommit,
+  offsetFetch,
+  findCoordinator,
+  joinGroup,
+  heartbeat,
+  leaveGroup,
+  syncGroup,
+  apiVersions,
+  createTopics,
+  offsetForLeaderEpoch,
+];
 
 /** The API with Kafka's number `key`, or undefined. */
 export function apiByKey(key: number): Api<unknown, unknown> | undefined {

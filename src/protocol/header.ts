@@ -114,7 +114,7 @@ export function readCorrelationId(frame: Buffer): number {
 export function decodeResponseFrame<Req, Res>(api: Api<Req, Res>, version: number, frame: Buffer): Res {
   checkVersion(api, version);
   const r = new Reader(frame);
-  r.begin(`${api.name} response header`, responseHeaderVersion(api, version), false);
+  r.begin(api.name, version, false);
   decodeResponseHeader(r, responseHeaderVersion(api, version));
   // A broker that does not know the version of an ApiVersions request answers in version 0 (KIP-511).
   if (api.key === API_VERSIONS_KEY && isVersion0Reply(frame, r.at)) version = 0;
@@ -140,7 +140,7 @@ export function decodeRequestFrame<Req, Res>(api: Api<Req, Res>, frame: Buffer):
   if (requestApiKey !== api.key) throw new ProtocolError(`request of api key ${requestApiKey}, expected ${api.name}`);
   checkVersion(api, version);
   const r = new Reader(frame);
-  r.begin(`${api.name} request header`, requestHeaderVersion(api, version), false);
+  r.begin(api.name, version, false);
   const header = decodeRequestHeader(r, requestHeaderVersion(api, version));
   r.begin(api.name, version, version >= api.flexibleFrom);
   const body = api.decodeRequest(r, version);
