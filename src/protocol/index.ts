@@ -1,0 +1,60 @@
+// samsa/protocol: Kafka's messages as bytes and as values, without sockets, clocks or promises.
+
+export type { Api } from './api.ts';
+export { APIS, apiByKey, apiByName, negotiateVersion, type VersionRange } from './apis.ts';
+export { Reader, type DecodeFn } from './reader.ts';
+export { Writer, type EncodeFn } from './writer.ts';
+export { FrameAssembler } from './frame.ts';
+export {
+  decodeRequestFrame,
+  decodeRequestHeader,
+  decodeResponseFrame,
+  decodeResponseHeader,
+  encodeRequestFrame,
+  encodeRequestHeader,
+  encodeResponseFrame,
+  encodeResponseHeader,
+  peekRequestHeader,
+  readCorrelationId,
+  requestHeaderVersion,
+  responseHeaderVersion,
+  type ApiRange,
+  type RequestHeader,
+  type ResponseHeader,
+} from './header.ts';
+export { ERROR_CODES, errorCodeOf, kafkaErrorOf, type ErrorCode, type ErrorName } from './error-codes.ts';
+export {
+  CONSUMER_PROTOCOL_VERSION,
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+  type Assignment,
+  type Subscription,
+  type TopicPartitions,
+} from './consumer-protocol.ts';
+export { NO_UUID } from './codec.ts';
+export type { LeaderIdAndEpoch, NodeEndpoint } from './leader-hint.ts';
+
+// One object per API (`joinGroup`, `fetch`, …) with both directions of request and response, and the types of both.
+export {
+  apiVersions,
+  type ApiVersion,
+  type ApiVersionsRequest,
+  type ApiVersionsResponse,
+  type FinalizedFeature,
+  type SupportedFeature,
+} from './api/api-versions.ts';
+export * from './api/create-topics.ts';
+export * from './api/fetch.ts';
+export * from './api/find-coordinator.ts';
+export * from './api/heartbeat.ts';
+export * from './api/join-group.ts';
+export * from './api/leave-group.ts';
+export * from './api/list-offsets.ts';
+export * from './api/metadata.ts';
+export * from './api/offset-commit.ts';
+export * from './api/offset-fetch.ts';
+export * from './api/offset-for-leader-epoch.ts';
+export * from './api/produce.ts';
+export * from './api/sync-group.ts';
