@@ -75,6 +75,8 @@ export type GroupEvent =
   /** For good: revoke, leave (not a static member), `left`. Legal in any state, also twice. */
   | { type: 'close' };
 
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
 /** What LeaveGroup says; the driver puts it where the negotiated version has it (v0–2: `memberId`, v3+: `members`). */
 export interface Leave {
   groupId: string;
@@ -112,4 +114,4 @@ export type GroupAction =
   | { type: 'fail'; error: KafkaError }
   /** Closed; nothing follows. */
   | { type: 'left' }
-  | { type: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; message: string };
+  | { type: 'log'; level: LogLevel; message: string };

@@ -50,7 +50,7 @@ const NEXT: Record<GroupState, readonly GroupState[]> = {
   leaving: ['revoking', 'preparing-rebalance', 'unjoined', 'stale', 'left'],
   stale: ['revoking', 'preparing-rebalance', 'unjoined', 'left'],
   left: [],
-  failed: ['leaving', 'left'],
+  failed: ['revoking', 'leaving', 'left'],
 };
 
 /** True where `to` may follow `from`. */

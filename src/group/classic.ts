@@ -1,0 +1,311 @@
+/**
+ * A member of a classic consumer group (JoinGroup, SyncGroup, Heartbeat, LeaveGroup), with eager rebalancing, without I/O:
+ * events and the time go in, actions come out. https://kafka.apache.org/protocol#The_Messages_JoinGroup
+ *
+ * Here: which event leads to which move. The moves: membership.ts; the states: states.ts; events and actions: events.ts;
+ * what an error code means: answers.ts; from JoinGroup to the assignment: rebalance.ts; the leader's part: leader.ts.
+ */
+import type { KafkaError } from '../errors.ts';
+import type { HeartbeatResponse } from '../protocol/api/heartbeat.ts';
+import type { LeaveGroupResponse } from '../protocol/api/leave-group.ts';
+import { describeCode, fatalError, verdictOf } from './answers.ts';
+import { compareStrings } from './assignors/assignor.ts';
+import type { ClassicGroupOptions, GroupAction, GroupEvent, TopicPartition } from './events.ts';
+import { Membership } from './membership.ts';
+import { never } from './never.ts';
+import { Rebalance } from './rebalance.ts';
+import type { GroupState } from './states.ts';
+
+export class ClassicGroup {
+  readonly #member: Membership;
+  readonly #rebalance: Rebalance;
+
+  constructor(options: ClassicGroupOptions) {
+    this.#member = new Membership(options);
+    this.#rebalance = new Rebalance(this.#member);
+  }
+
+  get state(): GroupState {
+    return this.#member.state;
+  }
+
+  /** −1 outside of any generation. */
+  get generation(): number {
+    return this.#member.identity.generation;
+  }
+
+  /** `''` before the broker gave one. */
+  get memberId(): string {
+    return this.#member.identity.memberId;
+  }
+
+  /** Name of this generation's assignor; `null` outside of any. */
+  get protocol(): string | null {
+    return this.#member.identity.protocol;
+  }
+
+  get isLeader(): boolean {
+    return this.#member.led !== null;
+  }
+
+  /** What is owned; not what is being revoked. */
+  get owned(): readonly TopicPartition[] {
+    return this.#member.owned;
+  }
+
+  /** The topics that every metadata refresh must ask for: the subscription, and the whole group's while this is its leader. */
+  get watchedTopics(): readonly string[] {
+    return this.#rebalance.watchedTopics;
+  }
+
+  /** One line for logs. */
+  describe(): string {
+    const { state, identity, options, owned, search } = this.#member;
+    return (
+      `group '${options.groupId}': ${state}, ${this.isLeader ? 'leader' : 'member'} '${identity.memberId}', ` +
+      `generation ${identity.generation}, assignor ${identity.protocol ?? 'none'}, ${owned.length} partitions, ` +
+      `coordinator ${search.state}`
+    );
+  }
+
+  /** When `tick` next has something to do, in the time of `now`; Infinity while only an event can move things. */
+  deadline(): number {
+    return this.#member.deadline();
+  }
+
+  tick(now: number): GroupAction[] {
+    this.#member.pursue(now);
+    return this.#member.takeActions();
+  }
+
+  on(event: GroupEvent, now: number): GroupAction[] {
+    // Closed or failed for good: late answers and the application's last words change nothing.
+    const isOver =
+      this.state === 'left' || (this.state === 'failed' && event.type !== 'close' && event.type !== 'revoked');
+    if (!isOver) this.#handle(event, now);
+    return this.tick(now);
+  }
+
+  #handle(event: GroupEvent, now: number): void {
+    const member = this.#member;
+    switch (event.type) {
+      case 'subscribed':
+        return this.#onSubscribed(event.topics, now);
+      case 'unsubscribed':
+        return this.#onUnsubscribed(now);
+      case 'coordinatorFound':
+        return this.#onCoordinatorFound(event.id, event.coordinator, now);
+      case 'coordinatorFailed':
+        return this.#onCoordinatorFailed(event, now);
+      case 'coordinatorLost':
+        return this.#onNoAnswer(event.error, now);
+      case 'joinAnswered':
+        return this.#rebalance.onJoinAnswered(event.id, event.response, now);
+      case 'joinFailed':
+        if (event.id === member.joinId) this.#onNoAnswer(event.error, now);
+        return;
+      case 'syncAnswered':
+        return this.#rebalance.onSyncAnswered(event.id, event.response, now);
+      case 'syncFailed':
+        if (event.id === member.syncId) this.#onNoAnswer(event.error, now);
+        return;
+      case 'heartbeatAnswered':
+        return this.#onHeartbeatAnswered(event.id, event.response, now);
+      case 'heartbeatFailed':
+        if (member.heartbeats.take(event.id) !== null) this.#onNoAnswer(event.error, now);
+        return;
+      case 'leaveAnswered':
+        return this.#onLeaveAnswered(event.id, event.response);
+      case 'leaveFailed':
+        if (event.id === member.leaveId) member.settle(`LeaveGroup: ${event.error.message}`);
+        return;
+      case 'metadata':
+        return this.#rebalance.onMetadata(event.partitions, now);
+      case 'revoked':
+        return this.#onRevoked(now);
+      case 'commitFenced':
+        if (event.generation !== this.generation || event.memberId !== this.memberId) return;
+        return this.#onMembershipAnswer('OffsetCommit', event.errorCode, now);
+      case 'pollExpired':
+        return this.#onPollExpired(now);
+      case 'polled':
+        return this.#onPolled();
+      case 'close':
+        return this.#onClose(now);
+      default:
+        return never(event);
+    }
+  }
+
+  // ---- what the application wants
+
+  #onSubscribed(topics: readonly string[], now: number): void {
+    const member = this.#member;
+    if (member.goal === 'left') return;
+    const sorted = [...new Set(topics)].sort(compareStrings);
+    const isSame = sorted.length === member.topics.length && sorted.every((topic, i) => topic === member.topics[i]);
+    member.topics = sorted;
+    this.#rebalance.forgetUnwatched();
+    if (member.goal === 'unjoined') {
+      member.goal = 'member';
+      if (this.state === 'unjoined') member.settle('subscribed');
+    } else if (member.goal === 'member' && !isSame) {
+      this.#rebalance.request('the subscription has changed', now);
+    }
+  }
+
+  #onUnsubscribed(now: number): void {
+    const member = this.#member;
+    if (member.goal === 'left') return;
+    member.topics = [];
+    this.#part('unjoined', 'the consumer unsubscribed from all topics', now);
+  }
+
+  #onClose(now: number): void {
+    if (this.#member.goal !== 'left') this.#part('left', 'the consumer is being closed', now);
+  }
+
+  /** Out of the group in good order: revoke, then leave. */
+  #part(goal: 'unjoined' | 'left', reason: string, now: number): void {
+    const member = this.#member;
+    const isThere = this.state === goal;
+    member.goal = goal;
+    member.leaveReason = reason;
+    switch (this.state) {
+      case 'unjoined':
+      case 'stale':
+        if (!isThere) member.settle(reason);
+        return;
+      case 'preparing-rebalance':
+      case 'completing-rebalance':
+      case 'stable':
+        return member.giveUp(reason, now);
+      case 'failed':
+        return member.leave(now);
+      case 'revoking':
+      case 'leaving':
+      case 'left':
+        return; // under way
+      default:
+        return never(this.state);
+    }
+  }
+
+  #onRevoked(now: number): void {
+    const member = this.#member;
+    member.revoking = null;
+    if (this.state === 'revoking') member.goOn(member.goal === 'member' ? member.joinReason : member.leaveReason, now);
+  }
+
+  #onPollExpired(now: number): void {
+    const member = this.#member;
+    if (member.goal !== 'member') return;
+    member.log(
+      'warn',
+      `no poll for ${member.options.rebalanceTimeoutMs} ms (maxPollIntervalMs): leaves the group until the next one`,
+    );
+    member.goal = 'stale';
+    member.leaveReason = 'consumer poll timeout has expired.'; // the words of Java's consumer, which operators search for
+    member.loseAll();
+    if (this.state !== 'leaving') member.leave(now);
+  }
+
+  #onPolled(): void {
+    const member = this.#member;
+    if (member.goal !== 'stale') return;
+    member.goal = 'member';
+    if (this.state === 'stale') member.settle('polled again');
+  }
+
+  // ---- the coordinator
+
+  #onCoordinatorFound(id: number, coordinator: string, now: number): void {
+    const { search, heartbeats } = this.#member;
+    if (!search.isCurrent(id)) return;
+    search.found();
+    this.#member.log('info', `coordinator is ${coordinator}`);
+    if (this.#member.isBeating()) heartbeats.restartNow(now);
+  }
+
+  #onCoordinatorFailed(event: GroupEvent & { type: 'coordinatorFailed' }, now: number): void {
+    const member = this.#member;
+    const { id, errorCode, error } = event;
+    if (!member.search.isCurrent(id)) return;
+    const waitMs = member.search.failed(now);
+    const isFatal = errorCode === null ? !error.retriable : verdictOf('FindCoordinator', errorCode) === 'fatal';
+    if (isFatal && member.needsCoordinator()) {
+      member.fail(errorCode === null ? error : fatalError('FindCoordinator', errorCode, member.options));
+    } else {
+      member.log('warn', `no coordinator found, again in ${waitMs} ms: ${error.message}`);
+    }
+  }
+
+  #onNoAnswer(error: KafkaError, now: number): void {
+    const member = this.#member;
+    if (!error.retriable && member.needsCoordinator()) member.fail(error);
+    else member.loseCoordinator(error.message, now);
+  }
+
+  // ---- membership
+
+  #onHeartbeatAnswered(id: number, response: HeartbeatResponse, now: number): void {
+    const member = this.#member;
+    const sent = member.heartbeats.take(id);
+    if (sent === null) return;
+    const isCurrent = sent.generation === this.generation && sent.memberId === this.memberId;
+    if (isCurrent) this.#onMembershipAnswer('Heartbeat', response.errorCode, now);
+    else
+      member.log(
+        'debug',
+        `Heartbeat of generation ${sent.generation} was answered ${describeCode(response.errorCode)} too late`,
+      );
+  }
+
+  /** What the coordinator says about the present generation, in answer to a heartbeat or to a commit. */
+  #onMembershipAnswer(api: 'Heartbeat' | 'OffsetCommit', errorCode: number, now: number): void {
+    const member = this.#member;
+    if (!member.isBeating()) return;
+    const verdict = verdictOf(api, errorCode);
+    const cause = `${api} was answered ${describeCode(errorCode)}`;
+    switch (verdict) {
+      case 'ok':
+        if (api === 'Heartbeat') this.#onAlive(now);
+        return;
+      case 'rejoin':
+        if (api === 'Heartbeat') this.#onAlive(now);
+        // While SyncGroup is out, its own answer will say so; while revoking, the rejoin is under way.
+        if (this.state === 'stable' || (this.state === 'completing-rebalance' && member.syncId === null)) {
+          member.giveUp(cause, now);
+        }
+        return;
+      case 'retry':
+        member.log('warn', cause);
+        return member.heartbeats.retryAt(now + member.heartbeatBackOff.next());
+      case 'rediscover':
+        return member.loseCoordinator(cause, now);
+      case 'reset':
+      case 'forget':
+        return member.throwOut(verdict === 'reset', cause, now);
+      case 'take-member-id':
+      case 'fatal':
+        return member.fail(fatalError(api, errorCode, member.options));
+      default:
+        return never(verdict);
+    }
+  }
+
+  /** The broker counts the session from here, also where it asks for a rejoin. */
+  #onAlive(now: number): void {
+    this.#member.heartbeats.extendSession(now);
+    this.#member.heartbeatBackOff.reset();
+    this.#member.search.confirm();
+  }
+
+  #onLeaveAnswered(id: number, response: LeaveGroupResponse): void {
+    const member = this.#member;
+    if (id !== member.leaveId) return;
+    const errorCode = response.errorCode || (response.members[0]?.errorCode ?? 0);
+    // Whatever it says, we are out: at worst the broker finds out when the session ends.
+    member.settle(errorCode === 0 ? 'left the group' : `LeaveGroup was answered ${describeCode(errorCode)}`);
+  }
+}

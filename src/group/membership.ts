@@ -1,0 +1,301 @@
+/**
+ * What a classic member is, and the moves that it can make: give up its partitions, be thrown out, leave, settle, fail.
+ * classic.ts decides which event leads to which move.
+ *
+ * A move only changes what is known and wanted; `pursue` then sends what is due. So nothing depends on the order in which
+ * coordinator, back-off and answers come about, and `deadline` looks at the same conditions as `pursue`.
+ */
+import type { KafkaError } from '../errors.ts';
+import { ERROR_CODES } from '../protocol/error-codes.ts';
+import type { SyncGroupAssignment } from '../protocol/api/sync-group.ts';
+import { BackOff } from './back-off.ts';
+import { CoordinatorSearch } from './coordinator-search.ts';
+import type { ClassicGroupOptions, GroupAction, LogLevel, TopicPartition } from './events.ts';
+import { Heartbeats } from './heartbeats.ts';
+import type { LedGroup } from './leader.ts';
+import type { Identity } from './requests.ts';
+import { NO_IDENTITY, heartbeatRequest, joinRequest, joinTimeoutMs, leaveOf, syncRequest } from './requests.ts';
+import type { GroupState } from './states.ts';
+import { isLegalMove } from './states.ts';
+
+/** Where the member wants to end up; how far it has come is its state. */
+export type Goal = 'unjoined' | 'member' | 'stale' | 'left';
+
+export class Membership {
+  readonly options: ClassicGroupOptions;
+  readonly search: CoordinatorSearch;
+  readonly heartbeats: Heartbeats;
+  readonly joinBackOff: BackOff;
+  readonly heartbeatBackOff: BackOff;
+  goal: Goal = 'unjoined';
+  identity: Identity = NO_IDENTITY;
+  /** Sorted, without duplicates. */
+  topics: readonly string[] = [];
+  owned: readonly TopicPartition[] = [];
+  /** What `revoke` named, until `revoked`; `null` where the application holds nothing of ours back. */
+  revoking: { partitions: readonly TopicPartition[]; lost: boolean } | null = null;
+  /** The group, while this member leads it. */
+  led: LedGroup | null = null;
+  /** Ids of the requests that are out; `null` for none. */
+  joinId: number | null = null;
+  syncId: number | null = null;
+  leaveId: number | null = null;
+  /** What SyncGroup is to carry; `null` while the leader waits for metadata, and once it is sent. */
+  assignments: SyncGroupAssignment[] | null = null;
+  /** Not before this may JoinGroup go out. */
+  joinAt = 0;
+  /** Why this member joins or leaves, for the broker's log (KIP-800). */
+  joinReason = '';
+  leaveReason = '';
+  /** Set where the pending join or sync will not do: join again as soon as it is answered. */
+  rejoinReason: string | null = null;
+  #state: GroupState = 'unjoined';
+  /** Until then LeaveGroup waits for the member id that a pending first JoinGroup brings. */
+  #leaveGraceEndsAt = Infinity;
+  #lastId = 0;
+  #actions: GroupAction[] = [];
+
+  constructor(options: ClassicGroupOptions) {
+    this.options = options;
+    const backOff = { firstMs: options.retryBackoffMs, maxMs: options.retryBackoffMaxMs, random: options.random };
+    this.search = new CoordinatorSearch(new BackOff(backOff));
+    this.joinBackOff = new BackOff(backOff);
+    this.heartbeatBackOff = new BackOff(backOff);
+    this.heartbeats = new Heartbeats({
+      intervalMs: options.heartbeatIntervalMs,
+      sessionTimeoutMs: options.sessionTimeoutMs,
+    });
+  }
+
+  get state(): GroupState {
+    return this.#state;
+  }
+
+  emit(action: GroupAction): void {
+    this.#actions.push(action);
+  }
+
+  log(level: LogLevel, message: string): void {
+    this.emit({ type: 'log', level, message: `group '${this.options.groupId}': ${message}` });
+  }
+
+  takeActions(): GroupAction[] {
+    const actions = this.#actions;
+    this.#actions = [];
+    return actions;
+  }
+
+  moveTo(next: GroupState, cause: string): void {
+    const from = this.#state;
+    if (!isLegalMove(from, next)) throw new Error(`group: illegal move ${from} → ${next} (${cause})`);
+    this.#state = next;
+    const { memberId, generation } = this.identity;
+    this.log('info', `${from} → ${next}: ${cause} (member '${memberId}', generation ${generation})`);
+  }
+
+  /** True where the broker counts this member in a generation and expects heartbeats. */
+  isBeating(): boolean {
+    if (this.identity.generation === -1) return false;
+    return this.#state === 'completing-rebalance' || this.#state === 'stable' || this.#state === 'revoking';
+  }
+
+  /** True where a request can be waiting on, or is about to go to, the coordinator; leaving without one is no loss. */
+  needsCoordinator(): boolean {
+    return this.#state === 'preparing-rebalance' || this.isBeating();
+  }
+
+  /** Revokes what is owned, then goes on as the goal says. Heartbeats go on meanwhile. */
+  giveUp(cause: string, now: number): void {
+    this.joinReason = cause;
+    this.joinAt = now;
+    if (this.owned.length > 0) this.#revoke(false);
+    if (this.revoking !== null) this.moveTo('revoking', cause);
+    else this.goOn(cause, now);
+  }
+
+  /** Nothing is owned, or it is given up: to the next generation, or out of the group. */
+  goOn(cause: string, now: number): void {
+    if (this.goal === 'member') this.prepare(cause);
+    else this.leave(now);
+  }
+
+  /** Towards the next generation; `joinAt` says from when. */
+  prepare(cause: string): void {
+    this.joinReason = cause;
+    this.led = null;
+    this.assignments = null;
+    this.syncId = null;
+    this.rejoinReason = null;
+    this.heartbeats.stop();
+    this.moveTo('preparing-rebalance', cause);
+  }
+
+  /** The group has gone on without this member: what it owned is lost. */
+  throwOut(keepsMemberId: boolean, cause: string, now: number): void {
+    this.identity = keepsMemberId ? { ...NO_IDENTITY, memberId: this.identity.memberId } : NO_IDENTITY;
+    this.heartbeats.stop();
+    this.led = null;
+    this.joinReason = cause;
+    this.joinAt = now + this.joinBackOff.nextAfterFreeTry();
+    this.loseAll();
+    if (this.#state === 'revoking') this.log('warn', `partitions lost while they were being revoked: ${cause}`);
+    else if (this.revoking !== null) this.moveTo('revoking', cause);
+    else this.prepare(cause);
+  }
+
+  /** LeaveGroup where the broker would miss us; does not wait for the application. Then `settle`. */
+  leave(now: number): void {
+    this.led = null;
+    this.assignments = null;
+    this.rejoinReason = null;
+    this.heartbeats.stop();
+    const { memberId } = this.identity;
+    // Static members stay in the group until their session ends, so that a restart causes no rebalance (KIP-345).
+    const mayLeave = this.options.groupInstanceId === null && this.search.isKnown;
+    if (mayLeave && memberId === '' && this.joinId !== null) {
+      // KIP-394: a broker that has seen this first JoinGroup keeps a place for the member id that its answer brings, and the
+      // group waits for it up to a session timeout. The answer is a round trip away: worth a short wait, but not more.
+      this.#leaveGraceEndsAt = now + this.options.retryBackoffMaxMs;
+      this.moveTo('leaving', `${this.leaveReason}; waits for its member id`);
+      return;
+    }
+    if (this.joinId !== null || this.syncId !== null) {
+      this.joinId = null;
+      this.syncId = null;
+      this.heartbeats.drop();
+      if (this.search.isKnown) this.emit({ type: 'dropConnection' });
+    }
+    if (mayLeave && memberId !== '') {
+      this.moveTo('leaving', this.leaveReason);
+      this.sendLeave();
+    } else {
+      this.settle(this.leaveReason);
+    }
+  }
+
+  sendLeave(): void {
+    this.#leaveGraceEndsAt = Infinity;
+    this.leaveId = this.#nextId();
+    this.emit({
+      type: 'sendLeave',
+      id: this.leaveId,
+      request: leaveOf(this.options, this.identity, this.leaveReason),
+    });
+  }
+
+  /** In no group and with no request out: to where the goal is, which may have changed meanwhile. */
+  settle(cause: string): void {
+    this.identity = NO_IDENTITY;
+    this.joinId = null;
+    this.leaveId = null;
+    this.#leaveGraceEndsAt = Infinity;
+    const waitsForApplication = this.revoking !== null && (this.goal === 'member' || this.goal === 'left');
+    if (waitsForApplication) this.moveTo('revoking', cause);
+    else if (this.goal === 'member') this.prepare(cause);
+    else this.moveTo(this.goal, cause);
+    if (this.#state === 'left') this.emit({ type: 'left' });
+  }
+
+  fail(error: KafkaError): void {
+    this.heartbeats.stop();
+    this.led = null;
+    this.assignments = null;
+    this.joinId = null;
+    this.syncId = null;
+    if (error.code === ERROR_CODES.FENCED_INSTANCE_ID) this.identity = NO_IDENTITY;
+    this.loseAll();
+    this.moveTo('failed', error.message);
+    this.emit({ type: 'fail', error });
+  }
+
+  /** Looks for the coordinator again; what was out on its connection is void, the membership is not. */
+  loseCoordinator(cause: string, now: number): void {
+    if (!this.search.isKnown) return;
+    this.log('warn', `coordinator lost: ${cause}`);
+    this.emit({ type: 'coordinatorUnknown' });
+    this.search.lost(now);
+    this.heartbeats.drop();
+    this.joinId = null;
+    if (this.#state === 'leaving') this.settle(cause);
+    else if (this.syncId !== null) this.prepare(cause);
+  }
+
+  /** Sends what is due. */
+  pursue(now: number): void {
+    if (now >= this.#leaveGraceEndsAt) this.settle('no member id came');
+    if (this.#watchesSession() && now >= this.heartbeats.sessionEndsAt) {
+      this.loseCoordinator(`no heartbeat was answered for ${this.options.sessionTimeoutMs} ms`, now);
+    }
+    if (this.needsCoordinator() && now >= this.search.dueAt) {
+      const id = this.#nextId();
+      this.search.begin(id);
+      this.emit({ type: 'findCoordinator', id });
+    }
+    if (!this.search.isKnown) return;
+    if (this.#mayJoin() && now >= this.joinAt) this.#sendJoin();
+    if (this.assignments !== null) this.#sendSync(this.assignments);
+    if (this.isBeating() && now >= this.heartbeats.dueAt) this.#sendHeartbeat(now);
+  }
+
+  /** When `pursue` next has something to do; Infinity while only an answer or the application can move things. */
+  deadline(): number {
+    const { isKnown, dueAt } = this.search;
+    return Math.min(
+      this.needsCoordinator() ? dueAt : Infinity,
+      isKnown && this.#mayJoin() ? this.joinAt : Infinity,
+      isKnown && this.isBeating() ? this.heartbeats.dueAt : Infinity,
+      this.#watchesSession() ? this.heartbeats.sessionEndsAt : Infinity,
+      this.#leaveGraceEndsAt,
+    );
+  }
+
+  #mayJoin(): boolean {
+    return this.#state === 'preparing-rebalance' && this.joinId === null;
+  }
+
+  /** Not while SyncGroup is out: the broker keeps such a member, and reads no heartbeat from its connection. */
+  #watchesSession(): boolean {
+    return this.isBeating() && this.search.isKnown && this.syncId === null;
+  }
+
+  #sendJoin(): void {
+    this.joinId = this.#nextId();
+    const request = joinRequest(this.options, this.identity, this.topics, this.joinReason);
+    this.emit({ type: 'sendJoin', id: this.joinId, request, timeoutMs: joinTimeoutMs(this.options) });
+  }
+
+  #sendSync(assignments: SyncGroupAssignment[]): void {
+    this.assignments = null;
+    this.syncId = this.#nextId();
+    const request = syncRequest(this.options, this.identity, assignments);
+    this.emit({ type: 'sendSync', id: this.syncId, request });
+  }
+
+  #sendHeartbeat(now: number): void {
+    const id = this.#nextId();
+    const { generation, memberId } = this.identity;
+    this.heartbeats.sent({ id, generation, memberId }, now);
+    this.emit({ type: 'sendHeartbeat', id, request: heartbeatRequest(this.options, this.identity) });
+  }
+
+  #revoke(lost: boolean): void {
+    this.revoking = { partitions: this.owned, lost };
+    this.owned = [];
+    this.emit({ type: 'revoke', ...this.revoking });
+  }
+
+  /** What is owned, or being revoked, is another member's by now: nothing of it can be committed. */
+  loseAll(): void {
+    if (this.owned.length > 0) {
+      this.#revoke(true);
+    } else if (this.revoking !== null && !this.revoking.lost) {
+      this.revoking.lost = true;
+      this.emit({ type: 'revoke', ...this.revoking });
+    }
+  }
+
+  #nextId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+}

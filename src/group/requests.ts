@@ -1,0 +1,96 @@
+/** The requests of a classic member, from what it is configured with and who it is. */
+import type { HeartbeatRequest } from '../protocol/api/heartbeat.ts';
+import type { JoinGroupRequest } from '../protocol/api/join-group.ts';
+import type { SyncGroupAssignment, SyncGroupRequest } from '../protocol/api/sync-group.ts';
+import { encodeSubscription } from '../protocol/consumer-protocol.ts';
+import type { ClassicGroupOptions, Leave } from './events.ts';
+
+export const PROTOCOL_TYPE = 'consumer';
+
+/** Kafka's JOIN_GROUP_TIMEOUT_LAPSE: what an answer may take beyond the rebalance timeout. */
+const JOIN_MARGIN_MS = 5_000;
+/** The largest delay of a Node.js timer; greater ones fire at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+/** What the broker keeps of a reason (KIP-800). */
+const MAX_REASON_LENGTH = 255;
+
+/** Who the member is to the broker. */
+export interface Identity {
+  /** `''` before the broker gave one. */
+  memberId: string;
+  /** −1 outside of any generation. */
+  generation: number;
+  /** The assignor of this generation. */
+  protocol: string | null;
+}
+
+export const NO_IDENTITY: Identity = { memberId: '', generation: -1, protocol: null };
+
+export function joinRequest(
+  options: ClassicGroupOptions,
+  identity: Identity,
+  topics: readonly string[],
+  reason: string,
+): JoinGroupRequest {
+  return {
+    groupId: options.groupId,
+    sessionTimeoutMs: options.sessionTimeoutMs,
+    rebalanceTimeoutMs: options.rebalanceTimeoutMs,
+    memberId: identity.memberId,
+    groupInstanceId: options.groupInstanceId,
+    protocolType: PROTOCOL_TYPE,
+    protocols: options.assignors.map((assignor) => ({
+      name: assignor.name,
+      metadata: encodeSubscription({
+        topics: [...topics],
+        userData: assignor.subscriptionUserData?.(topics) ?? null,
+        ownedPartitions: [],
+        generationId: identity.generation,
+        rackId: options.clientRack === '' ? null : options.clientRack,
+      }),
+    })),
+    reason: truncateReason(reason),
+  };
+}
+
+export function joinTimeoutMs(options: ClassicGroupOptions): number {
+  return Math.min(MAX_TIMEOUT_MS, options.rebalanceTimeoutMs + JOIN_MARGIN_MS);
+}
+
+export function syncRequest(
+  options: ClassicGroupOptions,
+  identity: Identity,
+  assignments: SyncGroupAssignment[],
+): SyncGroupRequest {
+  return {
+    groupId: options.groupId,
+    generationId: identity.generation,
+    memberId: identity.memberId,
+    groupInstanceId: options.groupInstanceId,
+    protocolType: PROTOCOL_TYPE,
+    protocolName: identity.protocol,
+    assignments,
+  };
+}
+
+export function heartbeatRequest(options: ClassicGroupOptions, identity: Identity): HeartbeatRequest {
+  return {
+    groupId: options.groupId,
+    generationId: identity.generation,
+    memberId: identity.memberId,
+    groupInstanceId: options.groupInstanceId,
+  };
+}
+
+export function leaveOf(options: ClassicGroupOptions, identity: Identity, reason: string): Leave {
+  return {
+    groupId: options.groupId,
+    memberId: identity.memberId,
+    groupInstanceId: options.groupInstanceId,
+    reason: truncateReason(reason),
+  };
+}
+
+function truncateReason(reason: string): string {
+  return reason.length > MAX_REASON_LENGTH ? reason.slice(0, MAX_REASON_LENGTH) : reason;
+}
