@@ -3,10 +3,10 @@
  * events and the time go in, actions come out. https://kafka.apache.org/protocol#The_Messages_JoinGroup
  *
  * Here: which event leads to which move. The moves: membership.ts; the states: states.ts; events and actions: events.ts;
- * what an error code means: answers.ts; from JoinGroup to the assignment: rebalance.ts; the leader's part: leader.ts.
+ * what an error code means: answers.ts; from JoinGroup to the assignment: rebalance.ts, the leader's part: leader.ts; between
+ * rebalances: standing.ts.
  */
 import type { KafkaError } from '../errors.ts';
-import type { HeartbeatResponse } from '../protocol/api/heartbeat.ts';
 import type { LeaveGroupResponse } from '../protocol/api/leave-group.ts';
 import { describeCode, fatalError, verdictOf } from './answers.ts';
 import { compareStrings } from './assignors/assignor.ts';
@@ -14,15 +14,18 @@ import type { ClassicGroupOptions, GroupAction, GroupEvent, TopicPartition } fro
 import { Membership } from './membership.ts';
 import { never } from './never.ts';
 import { Rebalance } from './rebalance.ts';
+import { Standing } from './standing.ts';
 import type { GroupState } from './states.ts';
 
 export class ClassicGroup {
   readonly #member: Membership;
   readonly #rebalance: Rebalance;
+  readonly #standing: Standing;
 
   constructor(options: ClassicGroupOptions) {
     this.#member = new Membership(options);
     this.#rebalance = new Rebalance(this.#member);
+    this.#standing = new Standing(this.#member);
   }
 
   get state(): GroupState {
@@ -110,7 +113,7 @@ export class ClassicGroup {
         if (event.id === member.syncId) this.#onNoAnswer(event.error, now);
         return;
       case 'heartbeatAnswered':
-        return this.#onHeartbeatAnswered(event.id, event.response, now);
+        return this.#standing.onHeartbeatAnswered(event.id, event.response, now);
       case 'heartbeatFailed':
         if (member.heartbeats.take(event.id) !== null) this.#onNoAnswer(event.error, now);
         return;
@@ -124,8 +127,7 @@ export class ClassicGroup {
       case 'revoked':
         return this.#onRevoked(now);
       case 'commitFenced':
-        if (event.generation !== this.generation || event.memberId !== this.memberId) return;
-        return this.#onMembershipAnswer('OffsetCommit', event.errorCode, now);
+        return this.#standing.onCommitFenced(event, now);
       case 'pollExpired':
         return this.#onPollExpired(now);
       case 'polled':
@@ -148,6 +150,7 @@ export class ClassicGroup {
     this.#rebalance.forgetUnwatched();
     if (member.goal === 'unjoined') {
       member.goal = 'member';
+      member.joinReason = 'subscribed';
       if (this.state === 'unjoined') member.settle('subscribed');
     } else if (member.goal === 'member' && !isSame) {
       this.#rebalance.request('the subscription has changed', now);
@@ -244,61 +247,6 @@ export class ClassicGroup {
     const member = this.#member;
     if (!error.retriable && member.needsCoordinator()) member.fail(error);
     else member.loseCoordinator(error.message, now);
-  }
-
-  // ---- membership
-
-  #onHeartbeatAnswered(id: number, response: HeartbeatResponse, now: number): void {
-    const member = this.#member;
-    const sent = member.heartbeats.take(id);
-    if (sent === null) return;
-    const isCurrent = sent.generation === this.generation && sent.memberId === this.memberId;
-    if (isCurrent) this.#onMembershipAnswer('Heartbeat', response.errorCode, now);
-    else
-      member.log(
-        'debug',
-        `Heartbeat of generation ${sent.generation} was answered ${describeCode(response.errorCode)} too late`,
-      );
-  }
-
-  /** What the coordinator says about the present generation, in answer to a heartbeat or to a commit. */
-  #onMembershipAnswer(api: 'Heartbeat' | 'OffsetCommit', errorCode: number, now: number): void {
-    const member = this.#member;
-    if (!member.isBeating()) return;
-    const verdict = verdictOf(api, errorCode);
-    const cause = `${api} was answered ${describeCode(errorCode)}`;
-    switch (verdict) {
-      case 'ok':
-        if (api === 'Heartbeat') this.#onAlive(now);
-        return;
-      case 'rejoin':
-        if (api === 'Heartbeat') this.#onAlive(now);
-        // While SyncGroup is out, its own answer will say so; while revoking, the rejoin is under way.
-        if (this.state === 'stable' || (this.state === 'completing-rebalance' && member.syncId === null)) {
-          member.giveUp(cause, now);
-        }
-        return;
-      case 'retry':
-        member.log('warn', cause);
-        return member.heartbeats.retryAt(now + member.heartbeatBackOff.next());
-      case 'rediscover':
-        return member.loseCoordinator(cause, now);
-      case 'reset':
-      case 'forget':
-        return member.throwOut(verdict === 'reset', cause, now);
-      case 'take-member-id':
-      case 'fatal':
-        return member.fail(fatalError(api, errorCode, member.options));
-      default:
-        return never(verdict);
-    }
-  }
-
-  /** The broker counts the session from here, also where it asks for a rejoin. */
-  #onAlive(now: number): void {
-    this.#member.heartbeats.extendSession(now);
-    this.#member.heartbeatBackOff.reset();
-    this.#member.search.confirm();
   }
 
   #onLeaveAnswered(id: number, response: LeaveGroupResponse): void {

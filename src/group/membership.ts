@@ -90,7 +90,10 @@ export class Membership {
     if (!isLegalMove(from, next)) throw new Error(`group: illegal move ${from} → ${next} (${cause})`);
     this.#state = next;
     const { memberId, generation } = this.identity;
-    this.log('info', `${from} → ${next}: ${cause} (member '${memberId}', generation ${generation})`);
+    this.log(
+      next === 'failed' ? 'error' : 'info',
+      `${from} → ${next}: ${cause} (member '${memberId}', generation ${generation})`,
+    );
   }
 
   /** True where the broker counts this member in a generation and expects heartbeats. */
@@ -159,12 +162,7 @@ export class Membership {
       this.moveTo('leaving', `${this.leaveReason}; waits for its member id`);
       return;
     }
-    if (this.joinId !== null || this.syncId !== null) {
-      this.joinId = null;
-      this.syncId = null;
-      this.heartbeats.drop();
-      if (this.search.isKnown) this.emit({ type: 'dropConnection' });
-    }
+    this.#abandonRequests();
     if (mayLeave && memberId !== '') {
       this.moveTo('leaving', this.leaveReason);
       this.sendLeave();
@@ -200,8 +198,7 @@ export class Membership {
     this.heartbeats.stop();
     this.led = null;
     this.assignments = null;
-    this.joinId = null;
-    this.syncId = null;
+    this.#abandonRequests();
     if (error.code === ERROR_CODES.FENCED_INSTANCE_ID) this.identity = NO_IDENTITY;
     this.loseAll();
     this.moveTo('failed', error.message);
@@ -292,6 +289,15 @@ export class Membership {
       this.revoking.lost = true;
       this.emit({ type: 'revoke', ...this.revoking });
     }
+  }
+
+  /** A later LeaveGroup must not queue behind an answer that may take as long as the rebalance. */
+  #abandonRequests(): void {
+    if (this.joinId === null && this.syncId === null) return;
+    this.joinId = null;
+    this.syncId = null;
+    this.heartbeats.drop();
+    this.emit({ type: 'dropConnection' });
   }
 
   #nextId(): number {

@@ -75,17 +75,12 @@ export class Rebalance {
     const member = this.#member;
     const { generationId, memberId, leader, members, protocolType, protocolName } = response;
     if (protocolType !== null && protocolType !== PROTOCOL_TYPE) {
-      return member.fail(
-        inconsistentProtocol('JoinGroup', `the group is of type '${protocolType}', not a consumer group`),
-      );
+      const detail = `the group is of type '${protocolType}', not a consumer group`;
+      return member.fail(inconsistentProtocol('JoinGroup', detail));
     }
     if (protocolName === null || !member.options.assignors.some((assignor) => assignor.name === protocolName)) {
-      return member.fail(
-        inconsistentProtocol(
-          'JoinGroup',
-          `the broker chose the assignor ${String(protocolName)}, which was not offered`,
-        ),
-      );
+      const detail = `the broker chose the assignor ${String(protocolName)}, which was not offered`;
+      return member.fail(inconsistentProtocol('JoinGroup', detail));
     }
     member.identity = { memberId, generation: generationId, protocol: protocolName };
     if (member.rejoinReason !== null) {
@@ -114,8 +109,9 @@ export class Rebalance {
         `the subscription of member '${memberId}' makes no sense, it gets no partitions: ${String(error)}`,
       );
     }
-    if (led.missingFrom(this.#metadata).length > 0)
+    if (led.missingFrom(this.#metadata).length > 0) {
       member.emit({ type: 'refreshMetadata', topics: this.watchedTopics });
+    }
     if (skipAssignment) {
       // KIP-814: a static leader came back; the broker has the assignment and wants none.
       led.remember(this.#metadata);
@@ -128,9 +124,9 @@ export class Rebalance {
   #assignWhenKnown(led: LedGroup): void {
     const member = this.#member;
     if (led.missingFrom(this.#metadata).length > 0) return;
-    const assignor = member.options.assignors.find((candidate) => candidate.name === member.identity.protocol);
-    if (assignor === undefined)
-      throw new Error(`group: no assignor ${String(member.identity.protocol)}, though it was checked`);
+    const { protocol } = member.identity;
+    const assignor = member.options.assignors.find((candidate) => candidate.name === protocol);
+    if (assignor === undefined) throw new Error(`group: assignor ${String(protocol)} is gone since JoinGroup`);
     try {
       member.assignments = led.assign(assignor, this.#metadata);
     } catch (cause) {
