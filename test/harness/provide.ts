@@ -1,5 +1,5 @@
 import { type BrokerOptions, DEFAULT_KAFKA_VERSION, type TestBroker } from './broker.ts';
-import { haveDockerEngine, haveImage, pullImage, startDockerBroker } from './docker-broker.ts';
+import { haveDockerEngine, haveImage, kafkaImage, pullImage, startDockerBroker } from './docker-broker.ts';
 import { fetchJars, haveJars, haveMaven, javaMajorVersion } from './kafka-jars.ts';
 import { startJvmBroker } from './jvm-broker.ts';
 
@@ -35,37 +35,45 @@ export async function chooseBroker(env: NodeJS.ProcessEnv = process.env): Promis
     throw new Error(`SAMSA_BROKER is '${forced}', expected one of: ${KINDS.join(', ')}`);
   }
   const external = forced === '' ? (env['KAFKA_BOOTSTRAP_SERVERS'] ?? '') : '';
-  const own = forced === 'none' ? null : await ownBroker(forced === 'jvm' || forced === 'docker' ? forced : null);
-  if (forced === 'jvm' && own === null) throw new Error(`SAMSA_BROKER=jvm needs Java ${JAVA_NEEDED} and Maven`);
-  if (forced === 'docker' && own === null) throw new Error('SAMSA_BROKER=docker needs an engine and the image');
+  const obstacles: string[] = [];
+  const only = forced === 'jvm' || forced === 'docker' ? forced : null;
+  const own = forced === 'none' ? null : await ownBroker(only, obstacles);
+  const why = obstacles.length === 0 ? '' : `; ${obstacles.join('; ')}`;
+  if (forced === 'jvm' && own === null) throw new Error(`SAMSA_BROKER=jvm needs Java ${JAVA_NEEDED}+ and Maven${why}`);
+  if (forced === 'docker' && own === null) throw new Error(`SAMSA_BROKER=docker needs a Docker engine${why}`);
   const choice: BrokerChoice = { external: external === '' ? null : external, own, missing: null };
   if (choice.external !== null || own !== null) return choice;
   const reason =
     forced === 'none'
       ? 'SAMSA_BROKER=none'
-      : `no broker: set KAFKA_BOOTSTRAP_SERVERS, or install Docker, or Java ${JAVA_NEEDED}+ and Maven`;
+      : `no broker: set KAFKA_BOOTSTRAP_SERVERS, or install Docker, or Java ${JAVA_NEEDED}+ and Maven${why}`;
   if (env['SAMSA_REQUIRE_BROKER'] === '1') throw new Error(`SAMSA_REQUIRE_BROKER=1, but ${reason}`);
   return { ...choice, missing: reason };
 }
 
-async function ownBroker(only: BrokerKind | null): Promise<BrokerKind | null> {
+/** @param obstacles is told why a kind that is half there cannot be had */
+async function ownBroker(only: BrokerKind | null, obstacles: string[]): Promise<BrokerKind | null> {
   const engine = only !== 'jvm' && haveDockerEngine();
   if (engine && haveImage()) return 'docker';
   const java = only !== 'docker' && javaMajorVersion() >= JAVA_NEEDED;
   if (java && haveJars(DEFAULT_KAFKA_VERSION)) return 'jvm';
-  if (engine && pullImage()) return 'docker';
-  if (java && haveMaven() && (await canFetchJars())) return 'jvm';
-  return null;
-}
-
-async function canFetchJars(): Promise<boolean> {
-  try {
-    await fetchJars(DEFAULT_KAFKA_VERSION);
-    return true;
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    return false;
+  if (engine) {
+    if (pullImage()) return 'docker';
+    obstacles.push(`Docker answers, but cannot pull ${kafkaImage()}`);
   }
+  if (java && haveMaven()) {
+    try {
+      await fetchJars(DEFAULT_KAFKA_VERSION);
+      return 'jvm';
+    } catch (error) {
+      obstacles.push(
+        String(error instanceof Error ? error.message : error)
+          .split('\n', 1)
+          .join(),
+      );
+    }
+  }
+  return null;
 }
 
 /** A broker of one's own, of the kind that this machine can run. The caller stops it. */
