@@ -194,7 +194,7 @@ export class WireBatchReader {
 
   /**
    * The next whole batch, `null` at the end or at a last batch that the broker cut off at its size limit (KIP-74).
-   * @throws CorruptRecordError for a length or a magic that cannot be
+   * @throws CorruptRecordError for a length, a magic or an offset that cannot be
    * @throws KafkaError UNSUPPORTED_FOR_MESSAGE_FORMAT for magic 0 and 1
    */
   next(): WireBatch | null {
@@ -218,8 +218,13 @@ export class WireBatchReader {
         api: 'Fetch',
       });
     }
+    const batch = new WireBatch(bytes, position);
+    // Positions are counted from these: a negative one would send the consumer back over and over.
+    if (bytes.readInt32BE(position + BASE_OFFSET) < 0 || batch.lastOffsetDelta < 0) {
+      throw this.#corrupt(`offsets from ${batch.baseOffsetLong.toString()} to ${batch.lastOffsetLong.toString()}`);
+    }
     this.#position = position + PREFIX_BYTES + length;
-    return new WireBatch(bytes, position);
+    return batch;
   }
 
   #corrupt(message: string): CorruptRecordError {
