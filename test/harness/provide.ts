@@ -58,10 +58,12 @@ async function ownBroker(only: BrokerKind | null, obstacles: string[]): Promise<
   const java = only !== 'docker' && javaMajorVersion() >= JAVA_NEEDED;
   if (java && haveJars(DEFAULT_KAFKA_VERSION)) return 'jvm';
   if (engine) {
+    console.error(`pulling ${kafkaImage()}, for two minutes at most`);
     if (pullImage()) return 'docker';
     obstacles.push(`Docker answers, but cannot pull ${kafkaImage()}`);
   }
   if (java && haveMaven()) {
+    console.error(`fetching the jars of Kafka ${DEFAULT_KAFKA_VERSION} from Maven Central, once`);
     try {
       await fetchJars(DEFAULT_KAFKA_VERSION);
       return 'jvm';
