@@ -1,0 +1,43 @@
+import { ConfigError } from '../errors.ts';
+import type { TopicPartition } from '../fetch/partition.ts';
+import { show } from './validate.ts';
+
+// Arguments of the consumer's methods, checked as strictly as its options: JavaScript has no types at run time.
+
+const LEGAL_TOPIC = /^[a-zA-Z0-9._-]{1,249}$/;
+
+export function topicName(value: unknown, where: string): string {
+  if (typeof value === 'string' && LEGAL_TOPIC.test(value) && value !== '.' && value !== '..') return value;
+  const takes = 'topic names: up to 249 of the letters a-z A-Z 0-9 . _ -';
+  throw new ConfigError(`${where} takes ${takes}, not ${value instanceof RegExp ? String(value) : show(value)}`);
+}
+
+export function topicNames(value: unknown, where: string): string[] {
+  const list: unknown[] = typeof value === 'string' ? [value] : Array.isArray(value) ? value : [];
+  if (list.length === 0) throw new ConfigError(`${where} takes an array of topic names with at least one in it`);
+  return [...new Set(list.map((each) => topicName(each, where)))];
+}
+
+export function topicPartition(value: unknown, where: string): TopicPartition {
+  const { topic, partition } = (value ?? {}) as Partial<TopicPartition>;
+  if (typeof partition !== 'number' || !Number.isInteger(partition) || partition < 0) {
+    throw new ConfigError(`${where} takes { topic, partition } with a partition from 0 on, not ${show(value)}`);
+  }
+  return { topic: topicName(topic, where), partition };
+}
+
+export function topicPartitions(value: unknown, where: string): TopicPartition[] {
+  if (!Array.isArray(value))
+    throw new ConfigError(`${where} takes an array of { topic, partition }, not ${show(value)}`);
+  return value.map((each) => topicPartition(each, where));
+}
+
+export function offset(value: unknown, where: string): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new ConfigError(`${where} takes an offset from 0 on, not ${show(value)}`);
+}
+
+export function milliseconds(value: unknown, where: string): number {
+  if (typeof value === 'number' && value >= 0) return Math.min(value, 0x7fffffff);
+  throw new ConfigError(`${where} takes milliseconds, not ${show(value)}`);
+}

@@ -1,0 +1,126 @@
+import { Committer, type CommitAction } from '../commit/committer.ts';
+import type { KafkaError } from '../errors.ts';
+import type { CommittedAnswer } from '../fetch/answers.ts';
+import type { TopicPartition } from '../fetch/partition.ts';
+import { Pauses } from '../network/pauses.ts';
+import { offsetCommit } from '../protocol/api/offset-commit.ts';
+import { offsetFetch } from '../protocol/api/offset-fetch.ts';
+import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
+import { toKafkaError, type EngineContext } from './engine-context.ts';
+import type { CommittedOffset } from './port.ts';
+import * as requests from './requests.ts';
+
+/** Turns what the committer decides into requests, and asks for what is committed. */
+export class CommitDriver {
+  readonly committer: Committer;
+  #engine: EngineContext;
+  #pauses = new Pauses();
+  #onFenced: (errorCode: number, membership: { generation: number; memberId: string }) => void;
+
+  /** @param onFenced an OffsetCommit was answered with a code that is the group machine's affair */
+  constructor(
+    engine: EngineContext,
+    onFenced: (errorCode: number, membership: { generation: number; memberId: string }) => void,
+  ) {
+    this.#engine = engine;
+    this.#onFenced = onFenced;
+    this.committer = new Committer({ ...engine.settings, random: Math.random });
+  }
+
+  tick(now: number): void {
+    this.perform(this.committer.plan(now));
+  }
+
+  perform(actions: readonly CommitAction[]): void {
+    for (const action of actions) {
+      switch (action.type) {
+        case 'sendCommit':
+          void this.#sendCommit(action);
+          break;
+        case 'coordinatorLost':
+          this.#engine.coordinator.forget();
+          break;
+        case 'fenced':
+          this.#onFenced(action.errorCode, action.membership);
+          break;
+        case 'commitDone':
+          this.#engine.emit({ type: 'committed', id: action.id, committed: action.committed, error: action.error });
+          break;
+      }
+    }
+  }
+
+  /** For `committed()`: asks until an answer is in or the time is up, and emits it. */
+  async fetchCommitted(id: number, partitions: readonly TopicPartition[], deadline: number): Promise<void> {
+    const engine = this.#engine;
+    try {
+      const offsets = await this.#retried(deadline, () => askCommitted(engine, partitions));
+      engine.emit({ type: 'committedOffsets', id, offsets, error: null });
+    } catch (error) {
+      engine.emit({ type: 'committedOffsets', id, offsets: [], error: toKafkaError(error) });
+    }
+  }
+
+  close(error: KafkaError): void {
+    this.perform(this.committer.failAll(error));
+    this.#pauses.end(error);
+  }
+
+  async #retried(
+    deadline: number,
+    ask: () => Promise<(CommittedAnswer & CommittedOffset)[]>,
+  ): Promise<CommittedOffset[]> {
+    for (;;) {
+      let failure: KafkaError;
+      try {
+        const offsets = await ask();
+        const failed = offsets.find(
+          ({ errorCode }) => errorCode !== 0 && errorCode !== ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION,
+        );
+        if (failed === undefined) return offsets;
+        failure = kafkaErrorOf(failed.errorCode, {
+          api: 'OffsetFetch',
+          context: `${failed.topic}-${failed.partition}`,
+        });
+      } catch (error) {
+        failure = toKafkaError(error);
+      }
+      if (!failure.retriable || this.#engine.now() >= deadline) throw failure;
+      await this.#pauses.wait(this.#engine.settings.retryBackoffMs);
+    }
+  }
+
+  async #sendCommit(action: CommitAction & { type: 'sendCommit' }): Promise<void> {
+    const { coordinator, settings } = this.#engine;
+    let actions: readonly CommitAction[];
+    try {
+      const isMember = action.membership.generation >= 0;
+      const group = { groupId: settings.groupId ?? '', groupInstanceId: isMember ? settings.groupInstanceId : null };
+      const request = requests.offsetCommitRequest(group, action.membership, action.offsets);
+      const response = await coordinator.send(offsetCommit, request, {
+        maxVersion: requests.LAST_VERSION_WITH_TOPIC_NAMES,
+      });
+      actions = this.committer.answered(action.requestId, requests.readOffsetCommit(response), this.#engine.now());
+    } catch (error) {
+      actions = this.committer.failed(action.requestId, toKafkaError(error), this.#engine.now());
+    }
+    if (this.#engine.isClosed) return;
+    this.perform(actions);
+    this.#engine.step();
+  }
+}
+
+/** One OffsetFetch; error codes are in the answers. */
+export async function askCommitted(
+  { coordinator, settings }: EngineContext,
+  partitions: readonly TopicPartition[],
+): Promise<(CommittedAnswer & CommittedOffset)[]> {
+  const maxVersion = requests.LAST_VERSION_WITH_TOPIC_NAMES;
+  const version = Math.min(maxVersion, await coordinator.versionOf(offsetFetch));
+  const request = requests.offsetFetchRequest(settings.groupId ?? '', partitions, version);
+  const answer = requests.readOffsetFetch(partitions, await coordinator.send(offsetFetch, request, { maxVersion }));
+  const { groupErrorCode } = answer;
+  if (groupErrorCode === ERROR_CODES.COORDINATOR_NOT_AVAILABLE || groupErrorCode === ERROR_CODES.NOT_COORDINATOR)
+    coordinator.forget();
+  return answer.offsets;
+}

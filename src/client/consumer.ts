@@ -1,0 +1,230 @@
+import { EventEmitter } from 'node:events';
+import { ConfigError } from '../errors.ts';
+import type { StartAt, TopicPartition } from '../fetch/partition.ts';
+import { KafkaRecord } from '../protocol/record.ts';
+import * as check from './arguments.ts';
+import type { Assignment, Committed, ConsumerEvents, TopicPartitionOffset } from './events.ts';
+import type { ConsumerOptions } from './options.ts';
+import type { RebalanceListener } from './rebalances.ts';
+import { RecordBatch } from './record-batch.ts';
+import { Session } from './session.ts';
+import { validateOptions } from './validate.ts';
+
+const DEFAULT_POLL_MS = 500;
+const DEFAULT_CLOSE_MS = 30_000;
+
+/**
+ * A Kafka consumer. Delivery is at least once: a record counts as finished when the loop asks for the next one, and only
+ * what is finished is committed; after a crash the rest is delivered again.
+ *
+ * ```ts
+ * const consumer = new Consumer({ bootstrapServers: 'localhost:9092', groupId: 'billing', autoOffsetReset: 'earliest' });
+ * consumer.subscribe(['orders']);
+ * for await (const record of consumer) console.log(record.key?.toString(), record.json());
+ * ```
+ */
+export class Consumer<K = Buffer | null, V = Buffer | null>
+  extends EventEmitter<ConsumerEvents>
+  implements AsyncIterable<KafkaRecord<K, V>>, AsyncDisposable
+{
+  readonly #session: Session<K, V>;
+
+  /**
+   * Opens no connection yet: `subscribe` and `assign` do.
+   * @throws ConfigError that names the option and what it takes
+   */
+  constructor(options: ConsumerOptions<K, V>) {
+    super();
+    const settings = validateOptions(options);
+    this.#session = new Session<K, V>(settings, options, {
+      // The types of EventEmitter cannot follow a name that is itself a parameter.
+      emit: (name, ...values) => (this as EventEmitter).emit(name, ...(values as unknown[])),
+      hasListener: (name) => this.listenerCount(name) > 0,
+    });
+  }
+
+  /**
+   * Joins the group and reads its share of these topics; replaces the topics subscribed to before.
+   *
+   * @throws ConfigError without a groupId, or when partitions were assigned by hand
+   */
+  subscribe(topics: readonly string[] | string, listener: RebalanceListener = {}): void {
+    this.#session.subscribe(check.topicNames(topics, 'subscribe()'), listener);
+  }
+
+  /** Leaves the group, or gives up the manual assignment. What is finished is committed as at a revocation. */
+  unsubscribe(): void {
+    this.#session.unsubscribe();
+  }
+
+  /** The topics subscribed to. */
+  subscription(): string[] {
+    return [...this.#session.topics];
+  }
+
+  /**
+   * Reads these partitions, all of them and without a group: nobody else is told. Replaces what was assigned before.
+   * With a groupId offsets can be committed, and reading begins at those.
+   *
+   * @throws ConfigError after `subscribe`
+   */
+  assign(partitions: readonly Assignment[]): void {
+    if (!Array.isArray(partitions)) throw new ConfigError('assign() takes an array of { topic, partition, offset? }');
+    const hasGroup = this.#session.settings.groupId !== null;
+    const list = (partitions as readonly Assignment[]).map((each) => {
+      return {
+        ...check.topicPartition(each, 'assign()'),
+        startAt: startOf(each.offset, hasGroup, this.#session.settings.autoOffsetReset),
+      };
+    });
+    this.#session.assign(list);
+  }
+
+  /** The partitions that are read now. */
+  assignment(): TopicPartition[] {
+    return [...this.#session.delivery.partitions].filter(({ isBlocked }) => !isBlocked).map(named);
+  }
+
+  /** Record by record; ends after `close()`. The record in hand is finished when the loop asks for the next one. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<KafkaRecord<K, V>, undefined> {
+    return this.#iterator(() => this.#session.reading.nextRecord());
+  }
+
+  /** The fast path: up to `maxPollRecords` records of one partition at a time; ends after `close()`. */
+  batches(): AsyncIterableIterator<RecordBatch<K, V>, undefined> {
+    const { maxPollRecords } = this.#session.settings;
+    return this.#iterator(() => this.#session.reading.nextBatch(maxPollRecords));
+  }
+
+  /**
+   * Up to `maxPollRecords` records, a batch per partition; waits for the first one, and gives an empty array when
+   * `timeoutMs` (default 500) have passed. What it gave is finished at the next `poll()`, or by `commit()`.
+   */
+  async poll({ timeoutMs = DEFAULT_POLL_MS }: { timeoutMs?: number } = {}): Promise<RecordBatch<K, V>[]> {
+    const waitMs = check.milliseconds(timeoutMs, 'poll({ timeoutMs })');
+    return this.#session.reading.poll(this.#session.settings.maxPollRecords, waitMs);
+  }
+
+  /**
+   * Commits, and resolves when the broker has acknowledged it. Retriable errors are retried for `defaultApiTimeoutMs`.
+   *
+   * Without an argument: all that is finished, and after `poll()` also what that gave, as in Java. A record or a batch: that
+   * one and all before it in its partition. Offsets: exactly those, each the next one to be consumed.
+   *
+   * @throws ConfigError without a groupId
+   * @throws FencedError where the group has gone on without this consumer; KafkaError as the broker has it
+   */
+  async commit(
+    what?: KafkaRecord<K, V> | RecordBatch<K, V> | TopicPartitionOffset | readonly TopicPartitionOffset[],
+  ): Promise<void> {
+    await this.#session.commit(what === undefined ? undefined : offsetsOf(what));
+  }
+
+  /** What the group has committed of these. Bounded by `defaultApiTimeoutMs`. */
+  async committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
+    return this.#session.committed(check.topicPartitions(partitions, 'committed()'));
+  }
+
+  /** The next offset to be handed out, once it is looked up. Bounded by `defaultApiTimeoutMs`. */
+  async position(partition: TopicPartition): Promise<number> {
+    return this.#session.position(check.topicPartition(partition, 'position()'));
+  }
+
+  /** Goes on there: `seek({ topic, partition }, 42)` or `seek({ topic, partition, offset: 42 })`. Acts at once. */
+  seek(partition: TopicPartition & { offset?: number }, offset: number | undefined = partition.offset): void {
+    this.#session.seek(check.topicPartition(partition, 'seek()'), check.offset(offset, 'seek()'));
+  }
+
+  /** Goes to the oldest record there is. */
+  seekToBeginning(partitions: readonly TopicPartition[] = this.assignment()): void {
+    for (const each of check.topicPartitions(partitions, 'seekToBeginning()')) this.#session.seek(each, 'earliest');
+  }
+
+  /** Goes behind the newest record. */
+  seekToEnd(partitions: readonly TopicPartition[] = this.assignment()): void {
+    for (const each of check.topicPartitions(partitions, 'seekToEnd()')) this.#session.seek(each, 'latest');
+  }
+
+  /** Hands out nothing of these until `resume`. What is buffered stays; the group membership is not touched. */
+  pause(partitions: readonly TopicPartition[] = this.assignment()): void {
+    this.#session.setPaused(check.topicPartitions(partitions, 'pause()'), true);
+  }
+
+  resume(partitions: readonly TopicPartition[] = this.paused()): void {
+    this.#session.setPaused(check.topicPartitions(partitions, 'resume()'), false);
+  }
+
+  paused(): TopicPartition[] {
+    return [...this.#session.delivery.partitions].filter(({ isPaused }) => isPaused).map(named);
+  }
+
+  /** For producers of transactions (`sendOffsetsToTransaction`). Generation −1 and an empty member id while not in a group. */
+  groupMetadata(): { groupId: string; memberId: string; generationId: number; groupInstanceId: string | null } {
+    const { groupId, groupInstanceId } = this.#session.settings;
+    const { memberId, generation } = this.#session.membership;
+    return { groupId: groupId ?? '', memberId, generationId: generation, groupInstanceId };
+  }
+
+  /**
+   * Waits until the application comes for more (so, inside a loop, `break` first), commits what is finished, leaves the
+   * group and closes all connections, by `timeoutMs` (default 30,000) at the latest. Legal at any time, also twice.
+   */
+  async close({ timeoutMs = DEFAULT_CLOSE_MS }: { timeoutMs?: number } = {}): Promise<void> {
+    await this.#session.close(check.milliseconds(timeoutMs, 'close({ timeoutMs })'));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #iterator<T>(next: () => Promise<IteratorResult<T, undefined>>): AsyncIterableIterator<T, undefined> {
+    const { reading } = this.#session;
+    return {
+      next,
+      // `break`, or an error in the loop: nobody can tell which, so what was in hand is not finished.
+      return: () => {
+        reading.abandon();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+}
+
+function named({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition };
+}
+
+function startOf(offset: unknown, hasGroup: boolean, reset: 'earliest' | 'latest' | 'none'): StartAt {
+  if (offset === 'earliest' || offset === 'latest') return offset;
+  if (offset !== undefined) return check.offset(offset, 'assign()');
+  if (hasGroup) return 'committed';
+  if (reset !== 'none') return reset;
+  throw new ConfigError(
+    "assign() needs an offset where there is neither a groupId nor an autoOffsetReset other than 'none'",
+  );
+}
+
+function offsetsOf(what: unknown): TopicPartitionOffset[] {
+  if (what instanceof RecordBatch) {
+    const { topic, partition, nextOffset: offset, leaderEpoch } = what;
+    return [{ topic, partition, offset, leaderEpoch }];
+  }
+  if (what instanceof KafkaRecord) {
+    const { topic, partition, offset, leaderEpoch } = what;
+    return [{ topic, partition, offset: offset + 1, leaderEpoch }];
+  }
+  const list: unknown[] = Array.isArray(what) ? what : [what];
+  return list.map((each) => {
+    const { offset, leaderEpoch, metadata } = (each ?? {}) as Partial<TopicPartitionOffset>;
+    const result: TopicPartitionOffset = {
+      ...check.topicPartition(each, 'commit()'),
+      offset: check.offset(offset, 'commit()'),
+    };
+    if (leaderEpoch !== undefined) result.leaderEpoch = leaderEpoch;
+    if (metadata !== undefined) result.metadata = metadata;
+    return result;
+  });
+}

@@ -1,0 +1,200 @@
+import type { OffsetToCommit } from '../commit/committer.ts';
+import type { KafkaError } from '../errors.ts';
+import { partitionKey, type FetchedRecords, type TopicPartition } from '../fetch/partition.ts';
+import type { KafkaRecord } from '../protocol/record.ts';
+import { PartitionDelivery, type DeliveryOptions } from './partition-delivery.ts';
+import type { RecordBatch } from './record-batch.ts';
+
+/**
+ * What was fetched and not yet handed out, over all partitions, and what the application has in hand. Partitions that have
+ * something take turns of `turn` records.
+ */
+export class Delivery<K, V> {
+  #options: DeliveryOptions;
+  #turn: number;
+  #partitions = new Map<string, PartitionDelivery<K, V>>();
+  #line: PartitionDelivery<K, V>[] = [];
+  #current: PartitionDelivery<K, V> | null = null;
+  #leftOfTurn = 0;
+  #inHand: PartitionDelivery<K, V>[] = [];
+  #onAvailable: () => void;
+
+  /** @param onAvailable there is something to hand out where there was nothing */
+  constructor(options: DeliveryOptions, turn: number, onAvailable: () => void) {
+    this.#options = options;
+    this.#turn = turn;
+    this.#onAvailable = onAvailable;
+  }
+
+  get partitions(): Iterable<PartitionDelivery<K, V>> {
+    return this.#partitions.values();
+  }
+
+  get(topic: string, partition: number): PartitionDelivery<K, V> | undefined {
+    return this.#partitions.get(partitionKey(topic, partition));
+  }
+
+  assign(topic: string, partition: number, epoch: number): PartitionDelivery<K, V> {
+    const delivery = new PartitionDelivery<K, V>(topic, partition, epoch, this.#options);
+    this.#partitions.set(partitionKey(topic, partition), delivery);
+    return delivery;
+  }
+
+  /** Hands nothing of these out any more and drops what is buffered; what is in hand may still be finished. */
+  block(partitions: readonly TopicPartition[]): void {
+    for (const delivery of this.#known(partitions)) {
+      delivery.isBlocked = true;
+      delivery.drop();
+      this.#leave(delivery);
+    }
+  }
+
+  remove(partitions: readonly TopicPartition[]): void {
+    this.block(partitions);
+    for (const delivery of this.#known(partitions)) {
+      this.#inHand = this.#inHand.filter((each) => each !== delivery);
+      this.#partitions.delete(partitionKey(delivery.topic, delivery.partition));
+    }
+  }
+
+  seek(delivery: PartitionDelivery<K, V>, epoch: number, position: number): void {
+    this.#leave(delivery);
+    this.#inHand = this.#inHand.filter((each) => each !== delivery);
+    delivery.restart(epoch, position);
+  }
+
+  pause(delivery: PartitionDelivery<K, V>): void {
+    delivery.isPaused = true;
+    this.#leave(delivery);
+  }
+
+  resume(delivery: PartitionDelivery<K, V>): void {
+    delivery.isPaused = false;
+    this.#enter(delivery);
+  }
+
+  add(delivery: PartitionDelivery<K, V>, records: FetchedRecords): void {
+    delivery.add(records);
+    if (delivery.hasSomething || delivery.isAtEnd) this.#enter(delivery);
+  }
+
+  fail(delivery: PartitionDelivery<K, V>, error: KafkaError): void {
+    delivery.failure = error;
+    this.#enter(delivery);
+  }
+
+  isAnyInHand(partitions: readonly TopicPartition[]): boolean {
+    return this.#inHand.some((held) =>
+      partitions.some(({ topic, partition }) => held.topic === topic && held.partition === partition),
+    );
+  }
+
+  get hasInHand(): boolean {
+    return this.#inHand.length > 0;
+  }
+
+  /** The application asks for more, so it is done with what it has. */
+  finishInHand(): void {
+    for (const delivery of this.#inHand) delivery.finish();
+    this.#inHand = [];
+  }
+
+  /** The application has let go of what it has without finishing it. */
+  abandonInHand(): void {
+    for (const delivery of this.#inHand) delivery.isInHand = false;
+    this.#inHand = [];
+  }
+
+  /** The next record, or null where there is none now. @throws what the partition whose turn it is failed with */
+  nextRecord(): KafkaRecord<K, V> | null {
+    for (;;) {
+      if (this.#current === null || this.#leftOfTurn <= 0) {
+        if (!this.#nextTurn()) return null;
+        continue;
+      }
+      const current = this.#current;
+      let record: KafkaRecord<K, V> | undefined;
+      try {
+        record = current.nextRecord();
+      } catch (error) {
+        this.#leftOfTurn = 0; // its turn is over: an application that reads on gets the other partitions' records
+        throw error;
+      }
+      if (record !== undefined) {
+        this.#leftOfTurn--;
+        this.#hold(current);
+        return record;
+      }
+      this.#current = null;
+    }
+  }
+
+  /** The next batch of at most `maxRecords`, or null where there is none now. @throws as `nextRecord` */
+  nextBatch(maxRecords: number): RecordBatch<K, V> | null {
+    while (this.#nextTurn()) {
+      const delivery = this.#current;
+      this.#leftOfTurn = 0;
+      const batch = delivery?.nextBatch(maxRecords);
+      if (delivery !== null && batch !== undefined) {
+        this.#hold(delivery);
+        return batch;
+      }
+    }
+    return null;
+  }
+
+  /** Finished and not yet committed. */
+  uncommitted(partitions: Iterable<PartitionDelivery<K, V>> = this.partitions): OffsetToCommit[] {
+    const offsets: OffsetToCommit[] = [];
+    for (const { topic, partition, ledger } of partitions) {
+      if (ledger.isDirty)
+        offsets.push({ topic, partition, offset: ledger.finished, leaderEpoch: ledger.leaderEpoch, metadata: '' });
+    }
+    return offsets;
+  }
+
+  *#known(partitions: readonly TopicPartition[]): Iterable<PartitionDelivery<K, V>> {
+    for (const { topic, partition } of partitions) {
+      const delivery = this.get(topic, partition);
+      if (delivery !== undefined) yield delivery;
+    }
+  }
+
+  /** Whoever still has something goes to the end of the line; the first in line is next. */
+  #nextTurn(): boolean {
+    const last = this.#current;
+    this.#current = null;
+    if (last?.hasSomething === true) this.#enter(last);
+    for (let next = this.#line.shift(); next !== undefined; next = this.#line.shift()) {
+      next.isQueued = false;
+      // One with nothing but an end or a failure stays in view for `partitionEnd` and for the next read.
+      if (!next.hasSomething) continue;
+      this.#current = next;
+      this.#leftOfTurn = this.#turn;
+      return true;
+    }
+    return false;
+  }
+
+  #hold(delivery: PartitionDelivery<K, V>): void {
+    if (delivery.isInHand) return;
+    delivery.isInHand = true;
+    this.#inHand.push(delivery);
+  }
+
+  #enter(delivery: PartitionDelivery<K, V>): void {
+    if (delivery.isPaused || delivery.isBlocked) return;
+    if (!delivery.isQueued && delivery !== this.#current) {
+      delivery.isQueued = true;
+      this.#line.push(delivery);
+    }
+    this.#onAvailable();
+  }
+
+  #leave(delivery: PartitionDelivery<K, V>): void {
+    if (this.#current === delivery) this.#current = null;
+    if (!delivery.isQueued) return;
+    delivery.isQueued = false;
+    this.#line = this.#line.filter((each) => each !== delivery);
+  }
+}

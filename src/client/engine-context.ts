@@ -1,0 +1,26 @@
+import { KafkaError } from '../errors.ts';
+import type { Cluster } from '../network/cluster.ts';
+import type { Coordinator } from '../network/coordinator.ts';
+import type { EngineEvent } from './port.ts';
+import type { Settings } from './validate.ts';
+
+/** What the engine's parts have in common: where they send, what time it is, and whom they tell. */
+export interface EngineContext {
+  readonly settings: Settings;
+  readonly cluster: Cluster;
+  readonly coordinator: Coordinator;
+  /** Monotonic milliseconds; the time of all machines and deadlines. */
+  now(): number;
+  emit(event: EngineEvent): void;
+  /** After every answer: asks all machines what is to be done next. */
+  step(): void;
+  /** Ask for the metadata of all topics that matter, and of these. */
+  refreshMetadata(topics: readonly string[]): void;
+  /** Nothing goes on after this; the application hears of it at its next read. */
+  fail(error: KafkaError): void;
+  readonly isClosed: boolean;
+}
+
+export function toKafkaError(error: unknown): KafkaError {
+  return error instanceof KafkaError ? error : new KafkaError(String(error), { cause: error });
+}

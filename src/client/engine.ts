@@ -1,0 +1,215 @@
+import { ConnectionError, type KafkaError } from '../errors.ts';
+import { Cluster } from '../network/cluster.ts';
+import { Coordinator } from '../network/coordinator.ts';
+import { VERSION } from '../version.ts';
+import { CommitDriver } from './commit-driver.ts';
+import type { EngineContext } from './engine-context.ts';
+import { FetchDriver } from './fetch-driver.ts';
+import { GroupDriver } from './group-driver.ts';
+import { MetadataWatch } from './metadata-watch.ts';
+import type { EngineCommand, EngineEvent, EnginePort } from './port.ts';
+import { Timer } from './timer.ts';
+import type { Settings } from './validate.ts';
+
+/** In whose name a consumer without a subscription commits. */
+const NO_MEMBERSHIP = { memberId: '', generation: -1 };
+
+/**
+ * What lies behind `Consumer`: owns the connections and, through its drivers, the machines of group, fetch and commit.
+ * After every command and every answer it asks each machine what is due, and sets one timer to the earliest deadline.
+ */
+export class Engine implements EnginePort, EngineContext {
+  readonly settings: Settings;
+  readonly cluster: Cluster;
+  readonly coordinator: Coordinator;
+  readonly #emit: (event: EngineEvent) => void;
+  readonly #fetches: FetchDriver;
+  readonly #commits: CommitDriver;
+  readonly #metadata: MetadataWatch;
+  readonly #group: GroupDriver | null;
+  readonly #timer = new Timer(() => this.step());
+  #inbox: EngineCommand[] = [];
+  #isStepping = false;
+  #isStarted = false;
+  #autoCommitAt = Infinity;
+  #closeBy = Infinity;
+  #isClosed = false;
+  #failure: KafkaError | null = null;
+
+  constructor(settings: Settings, emit: (event: EngineEvent) => void) {
+    this.settings = settings;
+    this.#emit = emit;
+    this.cluster = new Cluster({
+      ...settings,
+      softwareVersion: VERSION,
+      connectTimeoutMs: settings.socketConnectionSetupTimeoutMs,
+      maxFrameBytes: settings.receiveMessageMaxBytes,
+      random: Math.random,
+      onUnreachable: (error) => this.emit({ type: 'trouble', error }),
+    });
+    this.coordinator = new Coordinator(this.cluster, settings.groupId ?? '', (error) => {
+      if (this.#isClosed) return;
+      this.#group?.coordinatorLost(error);
+      this.step();
+    });
+    this.#fetches = new FetchDriver(this);
+    this.#commits = new CommitDriver(this, (errorCode, membership) => this.#group?.commitFenced(errorCode, membership));
+    this.#metadata = new MetadataWatch(this, (topics) => {
+      this.#fetches.fetcher.metadataChanged();
+      this.#group?.metadataChanged(topics);
+    });
+    const parts = { commits: this.#commits, metadata: this.#metadata, onLeft: () => this.#finishClosing() };
+    this.#group = settings.groupId === null ? null : new GroupDriver(this, settings.groupId, parts);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  emit(event: EngineEvent): void {
+    if (!this.#isClosed) this.#emit(event);
+  }
+
+  refreshMetadata(topics: readonly string[]): void {
+    this.#metadata.refresh(topics);
+  }
+
+  fail(error: KafkaError): void {
+    if (this.#failure !== null || this.#closeBy !== Infinity) return;
+    this.#failure = error;
+    this.#commits.close(error);
+    this.emit({ type: 'failed', error });
+  }
+
+  send(command: EngineCommand): void {
+    this.#inbox.push(command);
+    this.step();
+  }
+
+  step(): void {
+    if (this.#isStepping || this.#isClosed) return; // what is going on looks at the inbox again
+    this.#isStepping = true;
+    const now = this.now();
+    try {
+      do {
+        for (const command of this.#inbox.splice(0)) this.#onCommand(command, now);
+        this.#tick(now);
+      } while (this.#inbox.length > 0 && !this.#isClosed);
+    } finally {
+      this.#isStepping = false;
+    }
+    if (!this.#isClosed) this.#timer.set(this.#deadline(), now);
+  }
+
+  get #isFetching(): boolean {
+    return this.#closeBy === Infinity && this.#failure === null;
+  }
+
+  #tick(now: number): void {
+    if (now >= this.#closeBy) this.#finishClosing();
+    if (this.#isClosed) return;
+    this.#group?.tick(now);
+    this.#metadata.tick(now);
+    this.#commits.tick(now);
+    if (this.#isFetching) this.#fetches.tick(now);
+    if (now < this.#autoCommitAt) return;
+    this.#autoCommitAt = now + this.settings.autoCommitIntervalMs;
+    this.emit({ type: 'autoCommitDue' });
+  }
+
+  #deadline(): number {
+    return Math.min(
+      this.#group?.deadline() ?? Infinity,
+      this.#metadata.deadline(),
+      this.#commits.committer.deadline(),
+      this.#isFetching ? this.#fetches.fetcher.deadline() : Infinity,
+      this.#autoCommitAt,
+      this.#closeBy,
+    );
+  }
+
+  #onCommand(command: EngineCommand, now: number): void {
+    const { fetcher } = this.#fetches;
+    switch (command.type) {
+      case 'subscribe':
+        this.#start(now);
+        this.#metadata.want(command.topics);
+        this.#group?.subscribe(command.topics, now);
+        return;
+      case 'assign':
+        this.#start(now);
+        this.#metadata.want(command.partitions.map(({ topic }) => topic));
+        this.#commits.perform(this.#commits.committer.setMembership(NO_MEMBERSHIP));
+        return;
+      case 'unsubscribe':
+        this.#metadata.want([]);
+        this.#group?.unsubscribe();
+        return;
+      case 'start':
+        fetcher.start(command.partitions);
+        return;
+      case 'stop':
+        fetcher.stop(command.partitions);
+        return;
+      case 'pause':
+      case 'resume':
+        fetcher.setPaused(command.partitions, command.type === 'pause');
+        return;
+      case 'release':
+        fetcher.release(command.topic, command.partition, command.epoch, command.bytes);
+        return;
+      case 'progress':
+        this.#group?.progress(command.isWaiting, command.polls, now);
+        return;
+      case 'revoked':
+        this.#group?.revoked();
+        return;
+      case 'commit':
+        this.#commit(command, now);
+        return;
+      case 'fetchCommitted':
+        void this.#commits.fetchCommitted(command.id, command.partitions, now + command.timeoutMs);
+        return;
+      case 'close':
+        this.#closeBy = now + command.timeoutMs;
+        this.#autoCommitAt = Infinity;
+        if (this.#group === null) this.#finishClosing();
+        else this.#group.close();
+        return;
+    }
+  }
+
+  #commit(command: EngineCommand & { type: 'commit' }, now: number): void {
+    if (this.#failure !== null) {
+      this.emit({ type: 'committed', id: command.id, committed: [], error: this.#failure });
+      return;
+    }
+    this.#commits.committer.commit({
+      id: command.id,
+      offsets: command.offsets,
+      deadline: now + command.timeoutMs,
+      mayWaitForRejoin: command.purpose === 'call',
+      isRetried: command.purpose !== 'auto',
+    });
+  }
+
+  #start(now: number): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    if (this.settings.enableAutoCommit) this.#autoCommitAt = now + this.settings.autoCommitIntervalMs;
+  }
+
+  #finishClosing(): void {
+    if (this.#isClosed) return;
+    const error = new ConnectionError('the consumer is closed', { retriable: false });
+    this.#commits.close(error);
+    this.emit({ type: 'closed' });
+    this.#isClosed = true;
+    this.#timer.set(Infinity, 0);
+    this.cluster.close(error);
+  }
+}

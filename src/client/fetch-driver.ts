@@ -1,0 +1,93 @@
+import { offsetsFetched, offsetsListed, recordsFetched, requestFailed } from '../fetch/answers.ts';
+import { Fetcher } from '../fetch/fetcher.ts';
+import type { FetchAction } from '../fetch/partition.ts';
+import { fetch } from '../protocol/api/fetch.ts';
+import { listOffsets } from '../protocol/api/list-offsets.ts';
+import { askCommitted } from './commit-driver.ts';
+import { toKafkaError, type EngineContext } from './engine-context.ts';
+import * as requests from './requests.ts';
+
+/** Turns what the fetcher decides into requests, and their answers into what the fetcher wants to hear. */
+export class FetchDriver {
+  readonly fetcher: Fetcher;
+  #engine: EngineContext;
+
+  constructor(engine: EngineContext) {
+    this.#engine = engine;
+    this.fetcher = new Fetcher({ ...engine.settings, random: Math.random }, engine.cluster.metadata);
+  }
+
+  tick(now: number): void {
+    this.#perform(this.fetcher.plan(now));
+  }
+
+  #perform(actions: readonly FetchAction[]): void {
+    for (const action of actions) {
+      switch (action.type) {
+        case 'fetchOffsets':
+          void this.#request(action.id, () => this.#fetchOffsets(action));
+          break;
+        case 'listOffsets':
+          void this.#request(action.id, () => this.#listOffsets(action));
+          break;
+        case 'fetch':
+          void this.#request(action.id, () => this.#fetch(action));
+          break;
+        case 'refreshMetadata':
+          this.#engine.refreshMetadata(action.topics);
+          break;
+        case 'positioned':
+        case 'records':
+        case 'partitionFailed':
+        case 'log':
+          this.#engine.emit(action);
+          break;
+      }
+    }
+  }
+
+  /** The next requests leave before the application sees a record of this answer: `step` comes right after it. */
+  async #request(id: number, work: () => Promise<readonly FetchAction[]>): Promise<void> {
+    let actions: readonly FetchAction[];
+    try {
+      actions = await work();
+    } catch (error) {
+      actions = requestFailed(this.fetcher, id, toKafkaError(error), this.#engine.now());
+    }
+    if (this.#engine.isClosed) return;
+    this.#perform(actions);
+    this.#engine.step();
+  }
+
+  async #fetch(action: FetchAction & { type: 'fetch' }): Promise<readonly FetchAction[]> {
+    const { fetchMinBytes, clientRack, requestTimeoutMs } = this.#engine.settings;
+    const { cluster } = this.#engine;
+    const request = requests.fetchRequest(action.partitions, {
+      minBytes: fetchMinBytes,
+      maxBytes: action.maxBytes,
+      maxWaitMs: action.maxWaitMs,
+      rackId: clientRack,
+      topicId: (topic) => cluster.metadata.topicId(topic),
+    });
+    const hasIds = action.partitions.every(({ topic }) => cluster.metadata.topicId(topic) !== null);
+    const connection = await cluster.connection(action.nodeId, 'fetch');
+    const response = await connection.send(fetch, request, {
+      timeoutMs: action.maxWaitMs + requestTimeoutMs,
+      ...(hasIds ? {} : { maxVersion: requests.LAST_FETCH_VERSION_WITH_TOPIC_NAMES }),
+    });
+    const answers = requests.readFetchResponse(request, response);
+    return recordsFetched(this.fetcher, action.id, response.errorCode, answers, this.#engine.now());
+  }
+
+  async #listOffsets(action: FetchAction & { type: 'listOffsets' }): Promise<readonly FetchAction[]> {
+    const request = requests.listOffsetsRequest(action.partitions, this.#engine.settings.requestTimeoutMs);
+    const connection = await this.#engine.cluster.connection(action.nodeId, 'lookup');
+    const response = await connection.send(listOffsets, request);
+    return offsetsListed(this.fetcher, action.id, requests.readListOffsets(response), this.#engine.now());
+  }
+
+  async #fetchOffsets(action: FetchAction & { type: 'fetchOffsets' }): Promise<readonly FetchAction[]> {
+    const offsets = await askCommitted(this.#engine, action.partitions);
+    return offsetsFetched(this.fetcher, action.id, offsets, this.#engine.now());
+  }
+}

@@ -1,0 +1,247 @@
+import type { CommitDriver } from './commit-driver.ts';
+import { FencedError, type KafkaError } from '../errors.ts';
+import { assignorOf } from '../group/assignors/index.ts';
+import type { PartitionInfo } from '../group/assignors/assignor.ts';
+import { ClassicGroup } from '../group/classic.ts';
+import type { GroupAction, GroupEvent, Leave } from '../group/events.ts';
+import { partitionKey } from '../fetch/partition.ts';
+import { heartbeat } from '../protocol/api/heartbeat.ts';
+import { joinGroup } from '../protocol/api/join-group.ts';
+import { leaveGroup, type LeaveGroupRequest } from '../protocol/api/leave-group.ts';
+import { syncGroup } from '../protocol/api/sync-group.ts';
+import { toKafkaError, type EngineContext } from './engine-context.ts';
+import type { MetadataWatch } from './metadata-watch.ts';
+import { PollWatch } from './poll-watch.ts';
+
+/** From this version on LeaveGroup names its members in a list (KIP-345). */
+const LEAVE_MEMBERS_VERSION = 3;
+
+export interface GroupDriverParts {
+  commits: CommitDriver;
+  metadata: MetadataWatch;
+  /** The member has left for good. */
+  onLeft: () => void;
+}
+
+/** Turns what the group machine decides into requests and events, and tells it what comes of them. */
+export class GroupDriver {
+  readonly #engine: EngineContext;
+  readonly #parts: GroupDriverParts;
+  readonly #machine: ClassicGroup;
+  readonly #polls: PollWatch;
+
+  constructor(engine: EngineContext, groupId: string, parts: GroupDriverParts) {
+    this.#engine = engine;
+    this.#parts = parts;
+    const { settings } = engine;
+    this.#polls = new PollWatch(settings);
+    this.#machine = new ClassicGroup({
+      groupId,
+      groupInstanceId: settings.groupInstanceId,
+      sessionTimeoutMs: settings.sessionTimeoutMs,
+      rebalanceTimeoutMs: settings.maxPollIntervalMs,
+      heartbeatIntervalMs: settings.heartbeatIntervalMs,
+      retryBackoffMs: settings.retryBackoffMs,
+      retryBackoffMaxMs: settings.retryBackoffMaxMs,
+      clientRack: settings.clientRack,
+      assignors: settings.partitionAssignmentStrategy.map(assignorOf),
+      random: Math.random,
+    });
+  }
+
+  deadline(): number {
+    return Math.min(this.#machine.deadline(), this.#polls.deadline());
+  }
+
+  tick(now: number): void {
+    this.#perform(this.#machine.tick(now));
+    const due = this.#polls.tick(now);
+    if (due.isCollecting) this.#engine.emit({ type: 'collect' });
+    if (!due.hasExpired) return;
+    const text = `no record was asked for within maxPollIntervalMs (${this.#engine.settings.maxPollIntervalMs} ms): this consumer leaves its group, and joins again when it is read from. Handle records faster, take fewer at a time (maxPollRecords), or raise maxPollIntervalMs`;
+    this.#engine.emit({ type: 'log', level: 'error', message: text });
+    this.#on({ type: 'pollExpired' });
+  }
+
+  subscribe(topics: readonly string[], now: number): void {
+    this.#polls.start(now);
+    this.#on({ type: 'subscribed', topics });
+  }
+
+  unsubscribe(): void {
+    this.#polls.stop();
+    this.#on({ type: 'unsubscribed' });
+  }
+
+  progress(isWaiting: boolean, polls: number, now: number): void {
+    if (this.#polls.progress(isWaiting, polls, now)) this.#on({ type: 'polled' });
+  }
+
+  revoked(): void {
+    this.#on({ type: 'revoked' });
+  }
+
+  coordinatorLost(error: KafkaError): void {
+    this.#on({ type: 'coordinatorLost', error });
+  }
+
+  commitFenced(errorCode: number, { generation, memberId }: { generation: number; memberId: string }): void {
+    this.#on({ type: 'commitFenced', errorCode, generation, memberId });
+  }
+
+  close(): void {
+    this.#polls.stop();
+    this.#on({ type: 'close' });
+  }
+
+  metadataChanged(asked: ReadonlySet<string>): void {
+    const partitions = new Map<string, PartitionInfo[]>();
+    const { metadata } = this.#engine.cluster;
+    for (const topic of asked) {
+      const known = metadata.topics.get(topic);
+      if (known === undefined) continue;
+      // A leader election is no change of the group's topics; only what the broker does not know at all is gone.
+      const infos = known.partitions.map(({ partition, replicas }) => {
+        const racks = replicas.map((nodeId) => metadata.brokers.get(nodeId)?.rack ?? null);
+        return { partition, replicaRacks: racks.filter((rack) => rack !== null) };
+      });
+      partitions.set(topic, infos);
+    }
+    this.#on({ type: 'metadata', partitions });
+    this.#parts.metadata.watch(this.#machine.watchedTopics);
+  }
+
+  #on(event: GroupEvent): void {
+    this.#perform(this.#machine.on(event, this.#engine.now()));
+  }
+
+  #perform(actions: readonly GroupAction[]): void {
+    for (const action of actions) this.#performOne(action);
+  }
+
+  #performOne(action: GroupAction): void {
+    const { coordinator, settings } = this.#engine;
+    const { committer } = this.#parts.commits;
+    switch (action.type) {
+      case 'findCoordinator':
+        void this.#findCoordinator(action.id);
+        return;
+      case 'sendJoin':
+        // Until the new generation is there, commits wait.
+        committer.setMembership(null);
+        void this.#request(
+          coordinator.send(joinGroup, action.request, {
+            timeoutMs: Math.max(action.timeoutMs, settings.requestTimeoutMs),
+          }),
+          (response) => ({ type: 'joinAnswered', id: action.id, response }),
+          (error) => ({ type: 'joinFailed', id: action.id, error }),
+        );
+        return;
+      case 'sendSync':
+        void this.#request(
+          coordinator.send(syncGroup, action.request, {
+            timeoutMs: Math.max(settings.maxPollIntervalMs, settings.requestTimeoutMs),
+          }),
+          (response) => ({ type: 'syncAnswered', id: action.id, response }),
+          (error) => ({ type: 'syncFailed', id: action.id, error }),
+        );
+        return;
+      case 'sendHeartbeat':
+        void this.#request(
+          coordinator.send(heartbeat, action.request, {
+            timeoutMs: Math.min(settings.sessionTimeoutMs, settings.requestTimeoutMs),
+          }),
+          (response) => ({ type: 'heartbeatAnswered', id: action.id, response }),
+          (error) => ({ type: 'heartbeatFailed', id: action.id, error }),
+        );
+        return;
+      case 'sendLeave':
+        void this.#request(
+          coordinator
+            .versionOf(leaveGroup)
+            .then((version) => coordinator.send(leaveGroup, leaveRequest(action.request, version))),
+          (response) => ({ type: 'leaveAnswered', id: action.id, response }),
+          (error) => ({ type: 'leaveFailed', id: action.id, error }),
+        );
+        return;
+      case 'dropConnection':
+        coordinator.disconnect();
+        return;
+      case 'coordinatorUnknown':
+        coordinator.forget();
+        return;
+      case 'refreshMetadata':
+        this.#parts.metadata.watch(this.#machine.watchedTopics);
+        this.#engine.refreshMetadata(action.topics);
+        return;
+      case 'revoke':
+        if (action.lost) this.#lose();
+        this.#engine.emit({ type: 'revoking', partitions: action.partitions, lost: action.lost });
+        return;
+      case 'assign': {
+        const { partitions, generation, memberId } = action;
+        const owned = new Set(partitions.map(({ topic, partition }) => partitionKey(topic, partition)));
+        const isOwned = (topic: string, partition: number): boolean => owned.has(partitionKey(topic, partition));
+        this.#parts.commits.perform(committer.setMembership({ memberId, generation }, isOwned));
+        this.#engine.emit({ type: 'assigned', partitions, memberId, generation });
+        return;
+      }
+      case 'fail':
+        this.#engine.fail(action.error);
+        return;
+      case 'left':
+        this.#parts.onLeft();
+        return;
+      case 'log':
+        this.#engine.emit(action);
+        return;
+    }
+  }
+
+  /** Thrown out of the group: what was not committed by now will be consumed again by another member. */
+  #lose(): void {
+    const { commits } = this.#parts;
+    commits.committer.setMembership(null);
+    const text = 'not committed: the group has gone on without this member';
+    commits.perform(
+      commits.committer.failAll(new FencedError(text, { code: 25, name: 'UNKNOWN_MEMBER_ID', api: 'OffsetCommit' })),
+    );
+  }
+
+  async #findCoordinator(id: number): Promise<void> {
+    const { coordinator } = this.#engine;
+    try {
+      await coordinator.find();
+      this.#answer({ type: 'coordinatorFound', id, coordinator: coordinator.name });
+    } catch (thrown) {
+      const error = toKafkaError(thrown);
+      // Codes below −1000 are this side's: no broker answered.
+      this.#answer({ type: 'coordinatorFailed', id, errorCode: error.code < -1000 ? null : error.code, error });
+    }
+  }
+
+  async #request<Res>(
+    sent: Promise<Res>,
+    answered: (response: Res) => GroupEvent,
+    failed: (error: KafkaError) => GroupEvent,
+  ): Promise<void> {
+    let event: GroupEvent;
+    try {
+      event = answered(await sent);
+    } catch (error) {
+      event = failed(toKafkaError(error));
+    }
+    this.#answer(event);
+  }
+
+  #answer(event: GroupEvent): void {
+    if (this.#engine.isClosed) return;
+    this.#on(event);
+    this.#engine.step();
+  }
+}
+
+function leaveRequest({ groupId, memberId, groupInstanceId, reason }: Leave, version: number): LeaveGroupRequest {
+  if (version < LEAVE_MEMBERS_VERSION) return { groupId, memberId, members: [] };
+  return { groupId, memberId: '', members: [{ memberId, groupInstanceId, reason }] };
+}

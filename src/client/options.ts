@@ -1,0 +1,75 @@
+import type { Deserializer } from '../protocol/record.ts';
+import type { Logger } from './logger.ts';
+
+/**
+ * Options of a consumer. Names, meanings, defaults and units are those of the Java consumer's properties in camelCase
+ * (https://kafka.apache.org/documentation/#consumerconfigs); what is samsa's own says so.
+ */
+export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
+  /** `host:port[,host:port…]`, or an array of them: where to begin; the rest of the cluster is found from there. Required. */
+  bootstrapServers: string | readonly string[];
+  /** Shown in the broker's logs and quotas. Default `'samsa'`. */
+  clientId?: string;
+  /** The consumer group. Needed for `subscribe` and for commits. */
+  groupId?: string;
+  /** Static membership (KIP-345): unique per process, the same after a restart. `close()` then stays in the group. */
+  groupInstanceId?: string;
+  /** Where to read without a committed offset, or when it is gone from the broker. Default `'latest'`. */
+  autoOffsetReset?: 'earliest' | 'latest' | 'none';
+  /** Commit what is finished every `autoCommitIntervalMs`, on revocation and on close. Default true with a group. */
+  enableAutoCommit?: boolean;
+  /** Default 5000. */
+  autoCommitIntervalMs?: number;
+  /** The broker gives up on a member that it has not heard of for so long. Default 45000. */
+  sessionTimeoutMs?: number;
+  /** Sent by a timer, whatever the application does. Default 3000, at most a third of the session timeout. */
+  heartbeatIntervalMs?: number;
+  /** An application that does not come back for a record for so long loses its partitions. Default 300000. */
+  maxPollIntervalMs?: number;
+  /** The most records in one batch of `batches()`, and in one `poll()`. Default 500. */
+  maxPollRecords?: number;
+  /** Default 1. */
+  fetchMinBytes?: number;
+  /** Per response, and for all that is buffered. Default 52428800. */
+  fetchMaxBytes?: number;
+  /** How long the broker may wait for `fetchMinBytes`. Default 500. */
+  fetchMaxWaitMs?: number;
+  /** Per partition and response, and what is buffered of a partition before it is asked again. Default 1048576. */
+  maxPartitionFetchBytes?: number;
+  /** Verify the CRC-32C of every batch. Default true. */
+  checkCrcs?: boolean;
+  /** Assignors in order of preference: `'range'`, `'roundrobin'`. Default `['range']`. */
+  partitionAssignmentStrategy?: string | readonly string[];
+  /** Where this consumer is, for rack-aware assignment. Default none. */
+  clientRack?: string;
+  /** Default 30000. */
+  requestTimeoutMs?: number;
+  /** Bounds `commit()`, `committed()`, `position()`. Default 60000. */
+  defaultApiTimeoutMs?: number;
+  /** Default 100, doubled up to `retryBackoffMaxMs`. */
+  retryBackoffMs?: number;
+  /** Default 1000. */
+  retryBackoffMaxMs?: number;
+  /** Default 50, doubled up to `reconnectBackoffMaxMs`. */
+  reconnectBackoffMs?: number;
+  /** Default 1000. */
+  reconnectBackoffMaxMs?: number;
+  /** Default 10000. */
+  socketConnectionSetupTimeoutMs?: number;
+  /** Metadata is asked for again after so long, to notice new partitions. Default 300000. */
+  metadataMaxAgeMs?: number;
+  /** Let the broker create a topic that is subscribed to, if it is set up so. Default true, as in Java. */
+  allowAutoCreateTopics?: boolean;
+  /** samsa's own: a longer response is refused before it is read. Default 104858112 (100 MiB + 512). */
+  receiveMessageMaxBytes?: number;
+  /** samsa's own: a compressed batch that would grow beyond this is refused. Default 104857600 (100 MiB). */
+  maxDecompressedBytes?: number;
+  /** `record.key` is what this returns. Default: the bytes. */
+  keyDeserializer?: Deserializer<K>;
+  /** `record.value` is what this returns. Default: the bytes. */
+  valueDeserializer?: Deserializer<V>;
+  /** samsa's own: aborting it closes the consumer as `close()` does. */
+  signal?: AbortSignal;
+  /** samsa's own: anything with pino's `debug`, `info`, `warn`, `error`; `null` for silence. Default: warnings and errors to stderr. */
+  logger?: Logger | null;
+}

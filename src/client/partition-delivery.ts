@@ -1,0 +1,233 @@
+import { PartitionLedger } from '../commit/ledger.ts';
+import type { KafkaError } from '../errors.ts';
+import type { FetchedRecords, TopicPartition } from '../fetch/partition.ts';
+import type { OpenOptions } from '../protocol/record-batch.ts';
+import { openBatch, WireBatchReader } from '../protocol/record-batch.ts';
+import { RecordCursor, type Deserializers, type KafkaRecord, type RecordSource } from '../protocol/record.ts';
+import { RecordBatch, type RecordSlice } from './record-batch.ts';
+
+export interface DeliveryOptions extends OpenOptions {
+  deserializers: Deserializers;
+  /** Bytes of a chunk are used up or dropped. */
+  release: (partition: TopicPartition & { epoch: number }, bytes: number) => void;
+}
+
+interface Chunk {
+  readonly records: FetchedRecords;
+  readonly reader: WireBatchReader;
+  readonly epoch: number;
+}
+
+/**
+ * One assigned partition on the application's side: the received bytes in their order, the position within them, and
+ * what is in the application's hands. Batches are opened one by one, when the application gets to them.
+ */
+export class PartitionDelivery<K, V> implements TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly ledger = new PartitionLedger();
+  epoch: number;
+  /** The next offset to hand out; −1 while it is being looked up. */
+  position = -1;
+  /** Leader epoch of the last batch that was handed out. */
+  leaderEpoch = -1;
+  highWatermark = -1;
+  isPaused = false;
+  /** Being revoked: nothing is handed out any more. */
+  isBlocked = false;
+  /** The application holds records of it that it has not finished. */
+  isInHand = false;
+  /** Waits in the delivery's line of those that have something to hand out. */
+  isQueued = false;
+  /** `partitionEnd` was said and no record has come since. */
+  isEndReported = false;
+  /** Thrown when all that was fetched before it is handed out, at every read until a seek. */
+  failure: KafkaError | null = null;
+  #options: DeliveryOptions;
+  #chunks: Chunk[] = [];
+  #source: RecordSource | null = null;
+  #cursor: RecordCursor<K, V> | null = null;
+  #sourceNextOffset = -1;
+
+  constructor(topic: string, partition: number, epoch: number, options: DeliveryOptions) {
+    this.topic = topic;
+    this.partition = partition;
+    this.epoch = epoch;
+    this.#options = options;
+  }
+
+  /** Something to hand out: records, or the failure after them. */
+  get hasSomething(): boolean {
+    return this.#cursor !== null || this.#chunks.length > 0 || this.failure !== null;
+  }
+
+  /** All that the broker had when it was last asked is handed out. */
+  get isAtEnd(): boolean {
+    return (
+      this.#cursor === null &&
+      this.#chunks.length === 0 &&
+      this.position >= 0 &&
+      this.position >= this.highWatermark &&
+      this.highWatermark >= 0
+    );
+  }
+
+  add(records: FetchedRecords): void {
+    this.highWatermark = records.highWatermark;
+    if (records.bytes.length > 0) {
+      this.#chunks.push({ records, reader: new WireBatchReader(records.bytes, this), epoch: this.epoch });
+      this.isEndReported = false;
+    } else this.#moveTo(records.nextOffset);
+  }
+
+  /** After a seek: nothing that was fetched or handed out before counts any more. */
+  restart(epoch: number, position: number): void {
+    this.drop();
+    this.epoch = epoch;
+    this.position = position;
+    this.leaderEpoch = -1;
+    this.highWatermark = -1;
+    this.isInHand = false;
+    this.isEndReported = false;
+    this.failure = null;
+    // The application says where it stands: that is what is committed next, also when that is back (as in Java).
+    this.ledger.finish(position, -1);
+  }
+
+  /** Forgets what is buffered. */
+  drop(): void {
+    for (const chunk of this.#chunks) this.#release(chunk);
+    this.#chunks = [];
+    this.#source = null;
+    this.#cursor = null;
+  }
+
+  /** What was handed out is done. */
+  finish(): void {
+    this.isInHand = false;
+    this.ledger.finish(this.position, this.leaderEpoch);
+  }
+
+  /** @throws CorruptRecordError, or what is in `failure` */
+  nextRecord(): KafkaRecord<K, V> | undefined {
+    for (;;) {
+      const cursor = this.#cursor;
+      if (cursor === null) {
+        if (!this.#open()) return undefined;
+        continue;
+      }
+      const record = cursor.next();
+      if (record !== undefined) {
+        this.position = record.offset + 1;
+        return record;
+      }
+      this.#close();
+    }
+  }
+
+  /** At most `maxRecords`, cut only where a single wire batch holds more. @throws CorruptRecordError, or what is in `failure` */
+  nextBatch(maxRecords: number): RecordBatch<K, V> | undefined {
+    const slices: RecordSlice[] = [];
+    let count = 0;
+    while (count < maxRecords) {
+      try {
+        if (this.#cursor === null && !this.#open()) break;
+      } catch (error) {
+        if (count === 0) throw error;
+        break; // the good batches before it first; it is thrown at the next call
+      }
+      const cursor = this.#cursor;
+      const source = this.#source;
+      if (cursor === null || source === null) break;
+      const { at, index } = cursor;
+      const left = source.count - index;
+      const room = maxRecords - count;
+      if (left > room && count > 0) break;
+      if (left <= room) {
+        count += left;
+        if (left > 0) slices.push({ source, at, index, count: left });
+        this.#close();
+        continue;
+      }
+      cursor.skip(room - 1);
+      this.position = (cursor.next()?.offset ?? this.position) + 1;
+      slices.push({ source, at, index, count: room });
+      break;
+    }
+    if (slices.length === 0) return undefined;
+    const { topic, partition, highWatermark, leaderEpoch, position: nextOffset } = this;
+    return new RecordBatch({ topic, partition, highWatermark, nextOffset, leaderEpoch }, slices);
+  }
+
+  /** Opens the next batch that has records for the application. */
+  #open(): boolean {
+    for (;;) {
+      const chunk = this.#chunks[0];
+      if (chunk === undefined) {
+        if (this.failure !== null) throw this.failure;
+        return false;
+      }
+      const batch = chunk.reader.next();
+      if (batch === null) {
+        this.#shift(chunk);
+        continue;
+      }
+      const { nextOffset } = batch;
+      // Control batches are never delivered; what lies before the position was not asked for.
+      if (batch.isControl || nextOffset <= this.position) {
+        this.#moveTo(nextOffset);
+        continue;
+      }
+      this.#openBatch(chunk, nextOffset, () => openBatch(batch, this, this.#options));
+      return true;
+    }
+  }
+
+  #openBatch(chunk: Chunk, nextOffset: number, open: () => RecordSource): void {
+    try {
+      const source = open();
+      source.deserializers = this.#options.deserializers;
+      const cursor = new RecordCursor<K, V>(source);
+      cursor.skipTo(this.position);
+      this.#source = source;
+      this.#cursor = cursor;
+      this.#sourceNextOffset = nextOffset;
+      this.leaderEpoch = source.leaderEpoch;
+    } catch (error) {
+      // The reader is past the batch: keep the error, or the next read would silently go on behind it.
+      this.failure ??= error as KafkaError; // openBatch and skipTo throw KafkaErrors only
+      this.#chunks = this.#chunks.filter((each) => each !== chunk);
+      this.#release(chunk);
+      this.drop();
+      throw error;
+    }
+  }
+
+  /** The open batch is used up. */
+  #close(): void {
+    this.#source = null;
+    this.#cursor = null;
+    this.#moveTo(this.#sourceNextOffset);
+    const chunk = this.#chunks[0];
+    // As early as possible, so that the next fetch leaves while the last batch of this one is handled.
+    if (chunk !== undefined && chunk.reader.position >= chunk.records.bytes.length) this.#shift(chunk);
+  }
+
+  #shift(chunk: Chunk): void {
+    this.#chunks.shift();
+    this.#moveTo(chunk.records.nextOffset);
+    this.#release(chunk);
+  }
+
+  /** Past what holds no record for the application: compacted, control and empty batches (semantics §5). */
+  #moveTo(nextOffset: number): void {
+    if (nextOffset <= this.position) return;
+    this.position = nextOffset;
+    if (!this.isInHand && !this.isBlocked) this.ledger.finish(nextOffset, this.leaderEpoch);
+  }
+
+  #release(chunk: Chunk): void {
+    const { topic, partition } = this;
+    this.#options.release({ topic, partition, epoch: chunk.epoch }, chunk.records.bytes.length);
+  }
+}

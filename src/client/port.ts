@@ -1,0 +1,87 @@
+import type { OffsetToCommit } from '../commit/committer.ts';
+import type { KafkaError } from '../errors.ts';
+import type { FetchedRecords, StartAt, TopicPartition } from '../fetch/partition.ts';
+
+/**
+ * The one narrow way between `Consumer`, which the application holds, and the engine, which holds the connections, the
+ * group and the fetches. Plain data both ways and no answers but events, so that the engine may live in another thread.
+ * Record bytes travel as whole frames of their own.
+ */
+export interface EnginePort {
+  send(command: EngineCommand): void;
+}
+
+/** Raised by the consumer at every assignment and every seek; whatever carries an older one is dropped. */
+export interface PositionedPartition extends TopicPartition {
+  epoch: number;
+  startAt: StartAt;
+}
+
+export type EngineCommand =
+  /** Join the group with these topics; replaces the topics subscribed to before. */
+  | { type: 'subscribe'; topics: readonly string[] }
+  /** Give up the subscription or the manual assignment: leave the group, stop fetching. */
+  | { type: 'unsubscribe' }
+  /** Without a group: what is read from now on, all of it. */
+  | { type: 'assign'; partitions: readonly TopicPartition[] }
+  /** Read these from there: after an assignment, and for a seek. */
+  | { type: 'start'; partitions: readonly PositionedPartition[] }
+  /** Fetch these no more. */
+  | { type: 'stop'; partitions: readonly TopicPartition[] }
+  | { type: 'pause' | 'resume'; partitions: readonly TopicPartition[] }
+  /** Bytes of a `records` event that were used or dropped: there is room again. */
+  | { type: 'release'; topic: string; partition: number; epoch: number; bytes: number }
+  /** The answer to `collect`: whether the application waits for records, and how often it has come for some. */
+  | { type: 'progress'; isWaiting: boolean; polls: number }
+  /**
+   * `call`: retried until `timeoutMs` have passed. `auto`: tried once. `revoke`: retried, but a rebalance waits for it, so it
+   * cannot wait for the rebalance. Answered by `committed` with the same id.
+   */
+  | {
+      type: 'commit';
+      id: number;
+      offsets: readonly OffsetToCommit[];
+      timeoutMs: number;
+      purpose: 'call' | 'auto' | 'revoke';
+    }
+  /** Answered by `committedOffsets` with the same id. */
+  | { type: 'fetchCommitted'; id: number; partitions: readonly TopicPartition[]; timeoutMs: number }
+  /** The answer to `revoking`. */
+  | { type: 'revoked' }
+  /** Leave, close, and be gone by then. Answered by `closed`. */
+  | { type: 'close'; timeoutMs: number };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export type EngineEvent =
+  /** The group has given these; the consumer answers with `start` for each. */
+  | { type: 'assigned'; partitions: readonly TopicPartition[]; memberId: string; generation: number }
+  /**
+   * Stop handing these out, let what is in hand be finished, commit (unless lost), call the listener; then `revoked`. May come
+   * again with `lost` before that.
+   */
+  | { type: 'revoking'; partitions: readonly TopicPartition[]; lost: boolean }
+  /** Answer with `progress`. */
+  | { type: 'collect' }
+  /** `autoCommitIntervalMs` have passed: commit what is finished. */
+  | { type: 'autoCommitDue' }
+  /** Where reading begins, once it was looked up. */
+  | { type: 'positioned'; topic: string; partition: number; epoch: number; offset: number; isReset: boolean }
+  | FetchedRecords
+  /** This partition goes no further until a seek. */
+  | { type: 'partitionFailed'; topic: string; partition: number; epoch: number; error: KafkaError }
+  | { type: 'committed'; id: number; committed: readonly OffsetToCommit[]; error: KafkaError | null }
+  | { type: 'committedOffsets'; id: number; offsets: readonly CommittedOffset[]; error: KafkaError | null }
+  /** Something failed that is tried again. */
+  | { type: 'trouble'; error: KafkaError }
+  /** Nothing goes on after this; the consumer has to be closed. */
+  | { type: 'failed'; error: KafkaError }
+  | { type: 'log'; level: LogLevel; message: string }
+  | { type: 'closed' };
+
+export interface CommittedOffset extends TopicPartition {
+  /** −1: nothing was committed. */
+  offset: number;
+  leaderEpoch: number;
+  metadata: string | null;
+}

@@ -1,0 +1,176 @@
+import { CLIENT_ERROR_CODES, KafkaError } from '../errors.ts';
+import type { KafkaRecord } from '../protocol/record.ts';
+import type { Delivery } from './delivery.ts';
+import type { RecordBatch } from './record-batch.ts';
+
+/**
+ * After so long without a turn of the event loop a read waits for one: a loop over buffered records is all microtasks, and
+ * would hold up heartbeats and fetches for as long as there are records.
+ */
+const TURN_MS = 5;
+/** The clock is read this seldom at the most, and more often the slower the application handles records. */
+const MOST_READS_PER_CHECK = 256;
+
+export interface ReadingEvents {
+  /** The application holds nothing any more, or something else than before. */
+  onHandChanged: () => void;
+  /** There is nothing to hand out: the application waits. */
+  onWaiting: () => void;
+}
+
+/** The application's side of reading: one reader at a time, which waits where there is nothing yet. */
+export class Reading<K, V> {
+  /** How often the application has come for more. */
+  polls = 0;
+  #delivery: Delivery<K, V>;
+  #events: ReadingEvents;
+  #wake: (() => void) | null = null;
+  #hasEnded = false;
+  #failure: KafkaError | null = null;
+  #isPollInHand = false;
+  #readsToCheck = 1;
+  #readsPerCheck = 1;
+  #checkedAt = 0;
+  #turnBeganAt = 0;
+
+  constructor(delivery: Delivery<K, V>, events: ReadingEvents) {
+    this.#delivery = delivery;
+    this.#events = events;
+  }
+
+  get isWaiting(): boolean {
+    return this.#wake !== null;
+  }
+
+  /** What `poll()` gave is still in hand: an explicit commit covers it, as in Java. */
+  get isPollInHand(): boolean {
+    return this.#isPollInHand && this.#delivery.hasInHand;
+  }
+
+  /** There may be something new. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  /** Every read from now on says that there is no more. */
+  end(): void {
+    this.#hasEnded = true;
+    this.wake();
+  }
+
+  /** Every read from now on throws this. */
+  fail(error: KafkaError): void {
+    this.#failure ??= error;
+    this.wake();
+  }
+
+  /** The next record; `done` after `end()`. */
+  nextRecord(): Promise<IteratorResult<KafkaRecord<K, V>, undefined>> {
+    try {
+      this.#comeForMore();
+      if (!this.#hasEnded && this.#failure === null && !this.#isTurnOver()) {
+        const record = this.#delivery.nextRecord();
+        if (record !== null) return Promise.resolve({ done: false, value: record });
+      }
+    } catch (error) {
+      return Promise.reject(error as KafkaError); // what a partition failed with
+    }
+    return this.#later(() => this.#delivery.nextRecord());
+  }
+
+  /** The next batch; `done` after `end()`. */
+  nextBatch(maxRecords: number): Promise<IteratorResult<RecordBatch<K, V>, undefined>> {
+    try {
+      this.#comeForMore();
+    } catch (error) {
+      return Promise.reject(error as KafkaError);
+    }
+    this.#readsToCheck = 0; // a batch is worth a look at the clock
+    return this.#later(() => this.#delivery.nextBatch(maxRecords));
+  }
+
+  /** Up to `maxRecords` in all, a batch per partition; empty when the time is up. */
+  async poll(maxRecords: number, timeoutMs: number): Promise<RecordBatch<K, V>[]> {
+    this.#comeForMore();
+    let isTimeUp = timeoutMs <= 0;
+    const timer = setTimeout(() => {
+      isTimeUp = true;
+      this.wake();
+    }, timeoutMs);
+    this.#readsToCheck = 0;
+    try {
+      const result = await this.#later(
+        () => this.#pollNow(maxRecords),
+        () => isTimeUp,
+      );
+      this.#isPollInHand = true;
+      return result.value ?? [];
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The application has stopped reading without coming for more: what it holds stays unfinished. */
+  abandon(): void {
+    this.#delivery.abandonInHand();
+    this.#isPollInHand = false;
+    this.#events.onHandChanged();
+  }
+
+  #pollNow(maxRecords: number): RecordBatch<K, V>[] | null {
+    const batches: RecordBatch<K, V>[] = [];
+    let left = maxRecords;
+    while (left > 0) {
+      const batch = this.#delivery.nextBatch(left);
+      if (batch === null) break;
+      batches.push(batch);
+      left -= batch.recordCount;
+    }
+    return batches.length === 0 ? null : batches;
+  }
+
+  #comeForMore(): void {
+    if (this.#wake !== null) {
+      const text = 'this consumer is being read already: one loop, or one poll() at a time';
+      throw new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'ConcurrentReadError' });
+    }
+    this.polls++;
+    this.#isPollInHand = false;
+    if (!this.#delivery.hasInHand) return;
+    this.#delivery.finishInHand();
+    this.#events.onHandChanged();
+  }
+
+  async #later<T>(take: () => T | null, isTimeUp: () => boolean = () => false): Promise<IteratorResult<T, undefined>> {
+    for (;;) {
+      if (this.#isTurnOver()) await this.#nextTurn();
+      if (this.#hasEnded) return { done: true, value: undefined };
+      if (this.#failure !== null) throw this.#failure;
+      const value = take();
+      if (value !== null) return { done: false, value };
+      if (isTimeUp()) return { done: true, value: undefined };
+      const arrival = new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#events.onWaiting();
+      await arrival;
+      this.#wake = null;
+      this.#turnBeganAt = performance.now();
+    }
+  }
+
+  #isTurnOver(): boolean {
+    if (--this.#readsToCheck > 0) return false;
+    const now = performance.now();
+    const perRead = (now - this.#checkedAt) / this.#readsPerCheck;
+    const wanted = Math.floor(TURN_MS / 2 / Math.max(perRead, 0.001));
+    this.#readsPerCheck = Math.max(1, Math.min(wanted, this.#readsPerCheck * 2, MOST_READS_PER_CHECK));
+    this.#readsToCheck = this.#readsPerCheck;
+    this.#checkedAt = now;
+    return now - this.#turnBeganAt >= TURN_MS;
+  }
+
+  async #nextTurn(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#turnBeganAt = performance.now();
+    this.#checkedAt = this.#turnBeganAt;
+  }
+}

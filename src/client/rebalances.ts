@@ -1,0 +1,163 @@
+import type { TopicPartition } from '../fetch/partition.ts';
+import type { Delivery } from './delivery.ts';
+import type { EnginePort, PositionedPartition } from './port.ts';
+import type { StartAt } from '../fetch/partition.ts';
+import type { PartitionDelivery } from './partition-delivery.ts';
+
+/** Called, and waited for, while the group stands still. Seeking and committing inside them works. */
+export interface RebalanceListener {
+  /** Nothing of these is read before it returns: `seek` here decides where reading begins. */
+  onAssigned?: (partitions: TopicPartition[]) => unknown;
+  /** What was finished is committed; nothing of these is delivered any more. */
+  onRevoked?: (partitions: TopicPartition[]) => unknown;
+  /** The group has gone on without this member: others may consume these already, and nothing can be committed. */
+  onLost?: (partitions: TopicPartition[]) => unknown;
+}
+
+export interface RebalanceHost {
+  listener: () => RebalanceListener;
+  /** Commits what is finished of these; resolves whether that worked or not. */
+  commitBeforeRevocation: (partitions: readonly PartitionDelivery<unknown, unknown>[]) => Promise<void>;
+  emit: (event: 'assigned' | 'revoked' | 'lost', partitions: TopicPartition[]) => void;
+  /** A listener has thrown. The group goes on. */
+  onListenerError: (name: keyof RebalanceListener, error: unknown) => void;
+}
+
+interface Revocation {
+  readonly partitions: readonly TopicPartition[];
+  lost: boolean;
+  /** Ends the wait for what is in hand. */
+  wake: () => void;
+}
+
+/** What the application goes through in a rebalance, in the order of the semantics: one step after the other. */
+export class Rebalances<K, V> {
+  #delivery: Delivery<K, V>;
+  #port: EnginePort;
+  #host: RebalanceHost;
+  #lastEpoch = 0;
+  /** Assigned, with the listener still running: where they are to start. */
+  #starting = new Map<PartitionDelivery<K, V>, StartAt>();
+  #revocation: Revocation | null = null;
+  #steps: Promise<void> = Promise.resolve();
+
+  constructor(delivery: Delivery<K, V>, port: EnginePort, host: RebalanceHost) {
+    this.#delivery = delivery;
+    this.#port = port;
+    this.#host = host;
+  }
+
+  assigned(partitions: readonly TopicPartition[]): void {
+    for (const { topic, partition } of partitions) {
+      this.#starting.set(this.#delivery.assign(topic, partition, ++this.#lastEpoch), 'committed');
+    }
+    this.#after(async () => {
+      await this.#tell('assigned', 'onAssigned', partitions);
+      this.#start();
+    });
+  }
+
+  /** A manual assignment: no listener, no group. */
+  assignManually(partitions: readonly (TopicPartition & { startAt: StartAt })[]): void {
+    for (const { topic, partition, startAt } of partitions) {
+      const delivery = this.#delivery.assign(topic, partition, ++this.#lastEpoch);
+      if (typeof startAt === 'number') delivery.position = startAt;
+      this.#starting.set(delivery, startAt);
+    }
+    this.#start();
+  }
+
+  /** Acts at once: nothing that was fetched for the old position is handed out after this returns. */
+  seek(delivery: PartitionDelivery<K, V>, startAt: StartAt): void {
+    const position = typeof startAt === 'number' ? startAt : -1;
+    this.#delivery.seek(delivery, ++this.#lastEpoch, position);
+    this.#handChanged();
+    if (this.#starting.has(delivery)) this.#starting.set(delivery, startAt);
+    else this.#port.send({ type: 'start', partitions: [positioned(delivery, startAt)] });
+  }
+
+  /** Semantics §3, the order of revocation. A second call, with `lost`, ends the waiting of the first. */
+  revoking(partitions: readonly TopicPartition[], lost: boolean): void {
+    if (this.#revocation !== null) {
+      this.#revocation.lost ||= lost;
+      this.#revocation.wake();
+      return;
+    }
+    const revocation: Revocation = { partitions, lost, wake: () => undefined };
+    this.#revocation = revocation;
+    this.#delivery.block(partitions);
+    this.#port.send({ type: 'stop', partitions });
+    this.#after(() => this.#revoke(revocation));
+  }
+
+  /** The application has let go of something. */
+  handChanged(): void {
+    if (this.#revocation !== null) this.#handChanged();
+  }
+
+  #handChanged(): void {
+    const revocation = this.#revocation;
+    if (revocation !== null && !this.#delivery.isAnyInHand(revocation.partitions)) revocation.wake();
+  }
+
+  async #revoke(revocation: Revocation): Promise<void> {
+    const { partitions } = revocation;
+    while (!isLost(revocation) && this.#delivery.isAnyInHand(partitions)) {
+      await new Promise<void>((resolve) => (revocation.wake = resolve));
+    }
+    const deliveries = partitions
+      .map(({ topic, partition }) => this.#delivery.get(topic, partition))
+      .filter((each) => each !== undefined);
+    if (!isLost(revocation)) await this.#host.commitBeforeRevocation(deliveries);
+    if (isLost(revocation)) await this.#tell('lost', 'onLost', partitions);
+    else await this.#tell('revoked', 'onRevoked', partitions);
+    for (const delivery of deliveries) this.#starting.delete(delivery);
+    this.#delivery.remove(partitions);
+    this.#revocation = null;
+    this.#port.send({ type: 'revoked' });
+  }
+
+  #start(): void {
+    const starting = [...this.#starting].filter(([delivery]) => !delivery.isBlocked);
+    this.#starting.clear();
+    this.#port.send({
+      type: 'start',
+      partitions: starting.map(([delivery, startAt]) => positioned(delivery, startAt)),
+    });
+    const paused = starting.map(([delivery]) => delivery).filter(({ isPaused }) => isPaused);
+    if (paused.length > 0)
+      this.#port.send({ type: 'pause', partitions: paused.map(({ topic, partition }) => ({ topic, partition })) });
+  }
+
+  async #tell(
+    event: 'assigned' | 'revoked' | 'lost',
+    name: keyof RebalanceListener,
+    partitions: readonly TopicPartition[],
+  ): Promise<void> {
+    const copy = (): TopicPartition[] => partitions.map(({ topic, partition }) => ({ topic, partition }));
+    this.#host.emit(event, copy());
+    // Nothing to say about nothing, as in Java: an empty revocation calls no listener.
+    if (partitions.length === 0 && event !== 'assigned') return;
+    try {
+      await this.#host.listener()[name]?.(copy());
+    } catch (error) {
+      this.#host.onListenerError(name, error);
+    }
+  }
+
+  #after(step: () => Promise<void>): void {
+    this.#steps = this.#steps.then(step);
+  }
+}
+
+/** A function, for TypeScript does not expect the field to change during an `await`. */
+function isLost(revocation: Revocation): boolean {
+  return revocation.lost;
+}
+
+function positioned(
+  { topic, partition, epoch }: TopicPartition & { epoch: number },
+  startAt: StartAt,
+): PositionedPartition {
+  return { topic, partition, epoch, startAt };
+}

@@ -1,0 +1,192 @@
+import Long from 'long';
+import type { CommitAnswer, Membership, OffsetToCommit } from '../commit/committer.ts';
+import { KafkaError } from '../errors.ts';
+import type { CommittedAnswer, FetchedAnswer, ListedAnswer } from '../fetch/answers.ts';
+import type { AskedPartition, ListedPartition, TopicPartition } from '../fetch/partition.ts';
+import type { FetchPartition, FetchRequest, FetchResponse } from '../protocol/api/fetch.ts';
+import type { ListOffsetsRequest, ListOffsetsResponse } from '../protocol/api/list-offsets.ts';
+import type { OffsetCommitRequest, OffsetCommitResponse } from '../protocol/api/offset-commit.ts';
+import type { OffsetFetchRequest, OffsetFetchResponse } from '../protocol/api/offset-fetch.ts';
+import { MINUS_ONE, NO_UUID } from '../protocol/codec.ts';
+import type { CommittedOffset } from './port.ts';
+
+// What the machines say in plain data, as Kafka's requests; and Kafka's answers, as the machines want to hear them.
+
+/** From this version on OffsetFetch asks for groups, in the plural (KIP-709). */
+const GROUPS_VERSION = 8;
+/** Beyond it, topics are named by id only, and the answer of an unknown one cannot be matched without metadata. */
+export const LAST_VERSION_WITH_TOPIC_NAMES = 9;
+/** Fetch speaks of topics by name up to here, by id from here on (KIP-516). */
+export const LAST_FETCH_VERSION_WITH_TOPIC_NAMES = 12;
+
+const READ_UNCOMMITTED = 0;
+
+/** @throws KafkaError above 2^53 − 1, where a number would be another offset */
+export function toOffset(offset: Long): number {
+  const number = offset.toNumber();
+  if (!Number.isSafeInteger(number)) throw new KafkaError(`offset ${offset.toString()} is beyond 2^53 − 1`);
+  return number;
+}
+
+export interface FetchOptions {
+  minBytes: number;
+  maxBytes: number;
+  maxWaitMs: number;
+  rackId: string;
+  topicId: (topic: string) => string | null;
+}
+
+export function fetchRequest(asked: readonly AskedPartition[], options: FetchOptions): FetchRequest {
+  const topics = groupByTopic(asked, (partition): FetchPartition => {
+    return {
+      partition: partition.partition,
+      currentLeaderEpoch: partition.currentLeaderEpoch,
+      fetchOffset: Long.fromNumber(partition.fetchOffset),
+      lastFetchedEpoch: -1,
+      logStartOffset: MINUS_ONE,
+      partitionMaxBytes: partition.partitionMaxBytes,
+      replicaDirectoryId: NO_UUID,
+      highWatermark: Long.MAX_VALUE,
+    };
+  });
+  return {
+    clusterId: null,
+    replicaId: -1,
+    replicaState: null,
+    maxWaitMs: options.maxWaitMs,
+    minBytes: options.minBytes,
+    maxBytes: options.maxBytes,
+    isolationLevel: READ_UNCOMMITTED,
+    sessionId: 0, // no session (KIP-227): every request names all its partitions
+    sessionEpoch: -1,
+    topics: topics.map(([topic, partitions]) => ({ topic, topicId: options.topicId(topic) ?? NO_UUID, partitions })),
+    forgottenTopicsData: [],
+    rackId: options.rackId,
+  };
+}
+
+/** @param request names the topics of the ids that come back */
+export function readFetchResponse(request: FetchRequest, response: FetchResponse): FetchedAnswer[] {
+  const names = new Map(request.topics.map(({ topic, topicId }) => [topicId, topic]));
+  return response.responses.flatMap(({ topic, topicId, partitions }) => {
+    const name = topic === '' ? names.get(topicId) : topic;
+    if (name === undefined) return []; // not asked for
+    return partitions.map(({ partitionIndex, errorCode, highWatermark, records }) => {
+      return { topic: name, partition: partitionIndex, errorCode, highWatermark: toOffset(highWatermark), records };
+    });
+  });
+}
+
+export function listOffsetsRequest(asked: readonly ListedPartition[], timeoutMs: number): ListOffsetsRequest {
+  const topics = groupByTopic(asked, ({ partition, currentLeaderEpoch, timestamp }) => {
+    return { partitionIndex: partition, currentLeaderEpoch, timestamp: Long.fromNumber(timestamp) };
+  });
+  return {
+    replicaId: -1,
+    isolationLevel: READ_UNCOMMITTED,
+    topics: topics.map(([name, partitions]) => ({ name, partitions })),
+    timeoutMs,
+  };
+}
+
+export function readListOffsets(response: ListOffsetsResponse): ListedAnswer[] {
+  return response.topics.flatMap(({ name: topic, partitions }) =>
+    partitions.map(({ partitionIndex, errorCode, offset }) => ({
+      topic,
+      partition: partitionIndex,
+      errorCode,
+      offset: toOffset(offset),
+    })),
+  );
+}
+
+export function offsetFetchRequest(
+  groupId: string,
+  asked: readonly TopicPartition[],
+  version: number,
+): OffsetFetchRequest {
+  const topics = groupByTopic(asked, ({ partition }) => partition).map(([name, partitionIndexes]) => {
+    return { name, topicId: NO_UUID, partitionIndexes };
+  });
+  if (version < GROUPS_VERSION) return { groupId, topics, groups: [], requireStable: false };
+  // Nobody's member id: who is in the group is the classic protocol's affair, not this request's (KIP-848 uses it).
+  return {
+    groupId: '',
+    topics: [],
+    groups: [{ groupId, memberId: null, memberEpoch: -1, topics }],
+    requireStable: false,
+  };
+}
+
+/** Each with its error code; an error of the whole answer is everybody's. */
+export function readOffsetFetch(
+  asked: readonly TopicPartition[],
+  response: OffsetFetchResponse,
+): { groupErrorCode: number; offsets: (CommittedAnswer & CommittedOffset)[] } {
+  const group = response.groups[0] ?? response;
+  if (group.errorCode !== 0) {
+    const { errorCode } = group;
+    const offsets = asked.map(({ topic, partition }) => ({
+      topic,
+      partition,
+      errorCode,
+      offset: -1,
+      leaderEpoch: -1,
+      metadata: null,
+    }));
+    return { groupErrorCode: errorCode, offsets };
+  }
+  const offsets = group.topics.flatMap(({ name: topic, partitions }) =>
+    partitions.map(({ partitionIndex, committedOffset, committedLeaderEpoch, metadata, errorCode }) => {
+      return {
+        topic,
+        partition: partitionIndex,
+        errorCode,
+        offset: toOffset(committedOffset),
+        leaderEpoch: committedLeaderEpoch,
+        metadata,
+      };
+    }),
+  );
+  return { groupErrorCode: 0, offsets };
+}
+
+export function offsetCommitRequest(
+  group: { groupId: string; groupInstanceId: string | null },
+  membership: Membership,
+  offsets: readonly OffsetToCommit[],
+): OffsetCommitRequest {
+  const topics = groupByTopic(offsets, ({ partition, offset, leaderEpoch, metadata }) => {
+    return {
+      partitionIndex: partition,
+      committedOffset: Long.fromNumber(offset),
+      committedLeaderEpoch: leaderEpoch,
+      committedMetadata: metadata,
+    };
+  });
+  return {
+    groupId: group.groupId,
+    generationIdOrMemberEpoch: membership.generation,
+    memberId: membership.memberId,
+    groupInstanceId: group.groupInstanceId,
+    retentionTimeMs: MINUS_ONE,
+    topics: topics.map(([name, partitions]) => ({ name, topicId: NO_UUID, partitions })),
+  };
+}
+
+export function readOffsetCommit(response: OffsetCommitResponse): CommitAnswer[] {
+  return response.topics.flatMap(({ name: topic, partitions }) =>
+    partitions.map(({ partitionIndex, errorCode }) => ({ topic, partition: partitionIndex, errorCode })),
+  );
+}
+
+function groupByTopic<T extends TopicPartition, U>(items: readonly T[], convert: (item: T) => U): [string, U[]][] {
+  const byTopic = new Map<string, U[]>();
+  for (const item of items) {
+    const converted = convert(item);
+    const list = byTopic.get(item.topic);
+    if (list === undefined) byTopic.set(item.topic, [converted]);
+    else list.push(converted);
+  }
+  return [...byTopic];
+}

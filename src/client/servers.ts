@@ -1,0 +1,25 @@
+import { ConfigError } from '../errors.ts';
+
+export interface Server {
+  host: string;
+  port: number;
+}
+
+const TAKES = "bootstrapServers takes 'host:port', several with commas between or as an array";
+
+/** `host:port`, `[::1]:9092`, `host` (port 9092), lists of them. Throws ConfigError. */
+export function parseServers(value: unknown): Server[] {
+  const list: unknown[] = typeof value === 'string' ? value.split(',') : Array.isArray(value) ? value : [];
+  const servers = list.map(parseServer);
+  if (servers.length === 0) throw new ConfigError(value === undefined ? `${TAKES}; it is missing` : TAKES);
+  return servers;
+}
+
+function parseServer(value: unknown): Server {
+  const text = typeof value === 'string' ? value.trim() : '';
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]+))(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3] ?? 9092);
+  if (host === undefined || port < 1 || port > 65535) throw new ConfigError(`${TAKES}, not '${String(value)}'`);
+  return { host, port };
+}

@@ -1,0 +1,181 @@
+import { ConfigError } from '../errors.ts';
+import type { ConsumerOptions } from './options.ts';
+import { ASSIGNORS } from '../group/assignors/index.ts';
+import { parseServers, type Server } from './servers.ts';
+import { closest } from './spelling.ts';
+
+/** The same with every default filled in. */
+export interface Settings {
+  bootstrapServers: readonly Server[];
+  clientId: string;
+  groupId: string | null;
+  groupInstanceId: string | null;
+  autoOffsetReset: 'earliest' | 'latest' | 'none';
+  enableAutoCommit: boolean;
+  autoCommitIntervalMs: number;
+  sessionTimeoutMs: number;
+  heartbeatIntervalMs: number;
+  maxPollIntervalMs: number;
+  maxPollRecords: number;
+  fetchMinBytes: number;
+  fetchMaxBytes: number;
+  fetchMaxWaitMs: number;
+  maxPartitionFetchBytes: number;
+  checkCrcs: boolean;
+  partitionAssignmentStrategy: readonly string[];
+  clientRack: string;
+  requestTimeoutMs: number;
+  defaultApiTimeoutMs: number;
+  retryBackoffMs: number;
+  retryBackoffMaxMs: number;
+  reconnectBackoffMs: number;
+  reconnectBackoffMaxMs: number;
+  socketConnectionSetupTimeoutMs: number;
+  metadataMaxAgeMs: number;
+  allowAutoCreateTopics: boolean;
+  receiveMessageMaxBytes: number;
+  maxDecompressedBytes: number;
+}
+
+const MAX_INT32 = 0x7fffffff;
+
+type Rule =
+  | { kind: 'int'; default: number; min: number; max?: number }
+  | { kind: 'boolean'; default: boolean }
+  | { kind: 'string'; default: string | null }
+  | { kind: 'choice'; default: string; of: readonly string[] }
+  | { kind: 'list'; default: readonly string[]; of: readonly string[] }
+  | { kind: 'servers' }
+  | { kind: 'function' | 'object' };
+
+const int = (defaultValue: number, min = 0, max = MAX_INT32): Rule => ({
+  kind: 'int',
+  default: defaultValue,
+  min,
+  max,
+});
+
+/** Every option, what it takes, and its default: the one table that validation and `-X name=value` go by. */
+export const RULES: Readonly<Record<keyof ConsumerOptions, Rule>> = {
+  bootstrapServers: { kind: 'servers' },
+  clientId: { kind: 'string', default: 'samsa' },
+  groupId: { kind: 'string', default: null },
+  groupInstanceId: { kind: 'string', default: null },
+  autoOffsetReset: { kind: 'choice', default: 'latest', of: ['earliest', 'latest', 'none'] },
+  enableAutoCommit: { kind: 'boolean', default: true },
+  autoCommitIntervalMs: int(5000, 1),
+  sessionTimeoutMs: int(45000, 1),
+  heartbeatIntervalMs: int(3000, 1),
+  maxPollIntervalMs: int(300000, 1),
+  maxPollRecords: int(500, 1),
+  fetchMinBytes: int(1),
+  fetchMaxBytes: int(52428800, 1),
+  fetchMaxWaitMs: int(500),
+  maxPartitionFetchBytes: int(1048576, 1),
+  checkCrcs: { kind: 'boolean', default: true },
+  partitionAssignmentStrategy: { kind: 'list', default: ['range'], of: ASSIGNORS.map(({ name }) => name) },
+  clientRack: { kind: 'string', default: '' },
+  requestTimeoutMs: int(30000, 1),
+  defaultApiTimeoutMs: int(60000, 1),
+  retryBackoffMs: int(100),
+  retryBackoffMaxMs: int(1000),
+  reconnectBackoffMs: int(50),
+  reconnectBackoffMaxMs: int(1000),
+  socketConnectionSetupTimeoutMs: int(10000, 1),
+  metadataMaxAgeMs: int(300000, 1),
+  allowAutoCreateTopics: { kind: 'boolean', default: true },
+  receiveMessageMaxBytes: int(104858112, 1024),
+  maxDecompressedBytes: int(104857600, 1),
+  keyDeserializer: { kind: 'function' },
+  valueDeserializer: { kind: 'function' },
+  signal: { kind: 'object' },
+  logger: { kind: 'object' },
+};
+
+/** @throws ConfigError that names the option and what it takes */
+export function validateOptions(options: ConsumerOptions<unknown, unknown>): Settings {
+  if (typeof options !== 'object' || options === null)
+    throw new ConfigError('new Consumer(options): options must be an object');
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(RULES, name)) throw unknownOption(name);
+  }
+  const given = options as unknown as Record<string, unknown>;
+  const settings: Record<string, unknown> = {};
+  for (const [name, rule] of Object.entries(RULES)) settings[name] = validated(name, rule, given[name]);
+  const result = settings as unknown as Settings; // every name of Settings has a rule
+  checkTogether(result, given);
+  return result;
+}
+
+function validated(name: string, rule: Rule, value: unknown): unknown {
+  if (rule.kind === 'servers') return parseServers(value);
+  if (value === undefined) return 'default' in rule ? rule.default : undefined;
+  switch (rule.kind) {
+    case 'int':
+      if (typeof value === 'number' && Number.isInteger(value) && value >= rule.min && value <= (rule.max ?? MAX_INT32))
+        return value;
+      throw wrong(name, value, `an integer from ${rule.min} to ${rule.max ?? MAX_INT32}`);
+    case 'boolean':
+      if (typeof value === 'boolean') return value;
+      throw wrong(name, value, 'true or false');
+    case 'string':
+      if (typeof value === 'string' && (value !== '' || rule.default === '')) return value;
+      throw wrong(name, value, 'a string that is not empty');
+    case 'choice':
+      if (typeof value === 'string' && rule.of.includes(value)) return value;
+      throw wrong(name, value, oneOf(rule.of));
+    case 'list': {
+      const list: readonly unknown[] =
+        typeof value === 'string' ? value.split(',').map((each) => each.trim()) : Array.isArray(value) ? value : [];
+      if (list.length > 0 && list.every((each) => typeof each === 'string' && rule.of.includes(each)))
+        return [...new Set(list)];
+      throw wrong(name, value, `one or more of ${rule.of.map((each) => `'${each}'`).join(', ')}`);
+    }
+    case 'function':
+      if (typeof value === 'function') return value;
+      throw wrong(name, value, 'a function (bytes, context) => value');
+    case 'object':
+      if (typeof value === 'object') return value;
+      throw wrong(name, value, name === 'signal' ? 'an AbortSignal' : 'a logger, or null');
+  }
+}
+
+/** What one option alone cannot tell. */
+function checkTogether(settings: Settings, given: Record<string, unknown>): void {
+  if (settings.heartbeatIntervalMs >= settings.sessionTimeoutMs) {
+    throw new ConfigError(
+      `heartbeatIntervalMs (${settings.heartbeatIntervalMs}) must be less than sessionTimeoutMs (${settings.sessionTimeoutMs}), at most a third of it`,
+    );
+  }
+  if (settings.groupId === null && given['enableAutoCommit'] === true) {
+    throw new ConfigError('enableAutoCommit needs a groupId: offsets are committed in the name of a group');
+  }
+  if (settings.groupId === null && settings.groupInstanceId !== null)
+    throw new ConfigError('groupInstanceId needs a groupId');
+  if (settings.groupId === null) settings.enableAutoCommit = false;
+  if (settings.retryBackoffMaxMs < settings.retryBackoffMs) settings.retryBackoffMaxMs = settings.retryBackoffMs;
+  if (settings.reconnectBackoffMaxMs < settings.reconnectBackoffMs)
+    settings.reconnectBackoffMaxMs = settings.reconnectBackoffMs;
+}
+
+export function unknownOption(name: string): ConfigError {
+  const near = closest(name, Object.keys(RULES));
+  return new ConfigError(`unknown option '${name}'${near === null ? '' : `: did you mean '${near}'?`}`);
+}
+
+function wrong(name: string, value: unknown, takes: string): ConfigError {
+  return new ConfigError(`${name} takes ${takes}, not ${show(value)}`);
+}
+
+export function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value === 'object' && value !== null) return JSON.stringify(value);
+  return String(value);
+}
+
+function oneOf(values: readonly string[]): string {
+  return values
+    .map((value) => `'${value}'`)
+    .join(', ')
+    .replace(/, ([^,]*)$/, ' or $1');
+}

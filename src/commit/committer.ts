@@ -1,0 +1,209 @@
+import { backoffMs } from '../backoff.ts';
+import { FencedError, KafkaError, RequestTimeoutError } from '../errors.ts';
+import { kafkaErrorOf } from '../protocol/error-codes.ts';
+
+export interface OffsetToCommit {
+  topic: string;
+  partition: number;
+  /** The next offset to be consumed. */
+  offset: number;
+  /** −1 for unknown. */
+  leaderEpoch: number;
+  /** A string of the application's own, kept with the offset. */
+  metadata: string;
+}
+
+/** In whose name offsets are committed; generation −1 and an empty member id for a manual assignment. */
+export interface Membership {
+  memberId: string;
+  generation: number;
+}
+
+export interface CommitJob {
+  readonly id: number;
+  readonly offsets: readonly OffsetToCommit[];
+  /** Retriable errors are retried until then, by the same clock as `now`. */
+  readonly deadline: number;
+  /** False for the commits that a rebalance waits for: they cannot wait for the rebalance in turn. */
+  readonly mayWaitForRejoin: boolean;
+  /** False: the first error is final (the next automatic commit carries newer offsets anyway). */
+  readonly isRetried: boolean;
+}
+
+export type CommitAction =
+  | { type: 'sendCommit'; requestId: number; membership: Membership; offsets: OffsetToCommit[] }
+  | { type: 'commitDone'; id: number; committed: OffsetToCommit[]; error: KafkaError | null }
+  | { type: 'coordinatorLost' }
+  | { type: 'fenced'; errorCode: number; membership: Membership };
+
+export interface CommitAnswer {
+  topic: string;
+  partition: number;
+  errorCode: number;
+}
+
+export interface CommitterSettings {
+  retryBackoffMs: number;
+  retryBackoffMaxMs: number;
+  random: () => number;
+}
+
+interface Running extends CommitJob {
+  left: OffsetToCommit[];
+  done: OffsetToCommit[];
+  attempts: number;
+  retryAt: number;
+}
+
+/**
+ * Sends commits one after the other, in the order of the calls, so that an older offset never overwrites a newer one.
+ * No I/O: `plan(now)` says what to send; the answers come in by `answered` and `failed`. Error codes: semantics §3, §7.
+ */
+export class Committer {
+  #settings: CommitterSettings;
+  #queue: Running[] = [];
+  #inFlight: { requestId: number; membership: Membership; job: Running } | null = null;
+  #membership: Membership | null = null;
+  #lastRequestId = 0;
+
+  constructor(settings: CommitterSettings) {
+    this.#settings = settings;
+  }
+
+  get isIdle(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  commit(job: CommitJob): void {
+    this.#queue.push({ ...job, left: [...job.offsets], done: [], attempts: 0, retryAt: 0 });
+  }
+
+  /**
+   * The member has a new generation, or none for the time of a rebalance.
+   *
+   * @param isOwned after a rebalance, waiting offsets of partitions that are no longer owned fail
+   */
+  setMembership(
+    membership: Membership | null,
+    isOwned: (topic: string, partition: number) => boolean = () => true,
+  ): CommitAction[] {
+    this.#membership = membership;
+    if (membership === null) return [];
+    const actions: CommitAction[] = [];
+    for (const job of [...this.#queue]) {
+      const gone = job.left.filter((offset) => !isOwned(offset.topic, offset.partition));
+      if (gone.length === 0) continue;
+      job.left = job.left.filter((offset) => isOwned(offset.topic, offset.partition));
+      const text = `not committed, the group has given the partitions to another member: ${names(gone)}`;
+      this.#finish(job, new FencedError(text, { code: 22, name: 'ILLEGAL_GENERATION', api: 'OffsetCommit' }), actions);
+    }
+    return actions;
+  }
+
+  /** Ends what is queued: the group is left for good, or the consumer closes. */
+  failAll(error: KafkaError): CommitAction[] {
+    const actions: CommitAction[] = [];
+    for (const job of [...this.#queue]) this.#finish(job, error, actions);
+    return actions;
+  }
+
+  deadline(): number {
+    let deadline = Infinity;
+    for (const job of this.#queue) deadline = Math.min(deadline, job.deadline);
+    const head = this.#queue[0];
+    if (head !== undefined && this.#inFlight === null && this.#membership !== null)
+      deadline = Math.min(deadline, head.retryAt);
+    return deadline;
+  }
+
+  plan(now: number): CommitAction[] {
+    const actions: CommitAction[] = [];
+    for (const job of [...this.#queue]) {
+      if (now < job.deadline) continue;
+      const text = `the offsets were not committed in time: ${names(job.left)}`;
+      this.#finish(job, new RequestTimeoutError(text, { api: 'OffsetCommit' }), actions);
+    }
+    const head = this.#queue[0];
+    if (head === undefined || this.#inFlight !== null || head.retryAt > now) return actions;
+    if (this.#membership === null) {
+      if (head.mayWaitForRejoin) return actions;
+      this.#finish(head, kafkaErrorOf(27, { api: 'OffsetCommit', context: names(head.left) }), actions);
+      return [...actions, ...this.plan(now)];
+    }
+    const requestId = ++this.#lastRequestId;
+    this.#inFlight = { requestId, membership: this.#membership, job: head };
+    actions.push({ type: 'sendCommit', requestId, membership: this.#membership, offsets: head.left });
+    return actions;
+  }
+
+  /** No answer came: the connection to the coordinator broke, timed out or could not be made. */
+  failed(requestId: number, error: KafkaError, now: number): CommitAction[] {
+    const job = this.#take(requestId);
+    if (job === null) return [];
+    const actions: CommitAction[] = [];
+    if (error.retriable && job.isRetried) this.#retry(job, now);
+    else this.#finish(job, error, actions);
+    return actions;
+  }
+
+  answered(requestId: number, answers: readonly CommitAnswer[], now: number): CommitAction[] {
+    const membership = this.#inFlight?.membership;
+    const job = this.#take(requestId);
+    if (job === null || membership === undefined) return [];
+    const actions: CommitAction[] = [];
+    const again: OffsetToCommit[] = [];
+    const refused: OffsetToCommit[] = [];
+    const codes = new Set<number>();
+    for (const offset of job.left) {
+      const answer = answers.find((each) => each.topic === offset.topic && each.partition === offset.partition);
+      const code = answer?.errorCode ?? -1;
+      if (code === 0) job.done.push(offset);
+      else if (isRetriable(code, job)) again.push(offset);
+      else refused.push(offset);
+      if (code !== 0) codes.add(code);
+    }
+    for (const code of codes) {
+      // COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR
+      if (code === 15 || code === 16) actions.push({ type: 'coordinatorLost' });
+      // ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS, FENCED_INSTANCE_ID: the group machine decides
+      if (code === 22 || code === 25 || code === 27 || code === 82)
+        actions.push({ type: 'fenced', errorCode: code, membership });
+    }
+    job.left = again;
+    const fatal = [...codes].find((code) => !isRetriable(code, job));
+    if (fatal !== undefined)
+      this.#finish(job, kafkaErrorOf(fatal, { api: 'OffsetCommit', context: names(refused) }), actions);
+    else if (again.length === 0) this.#finish(job, null, actions);
+    else this.#retry(job, now);
+    return actions;
+  }
+
+  /** The job that the request belongs to; null where it has ended meanwhile, by its deadline or by `failAll`. */
+  #take(requestId: number): Running | null {
+    if (this.#inFlight?.requestId !== requestId) return null;
+    const { job } = this.#inFlight;
+    this.#inFlight = null;
+    return this.#queue.includes(job) ? job : null;
+  }
+
+  #retry(job: Running, now: number): void {
+    const { retryBackoffMs, retryBackoffMaxMs, random } = this.#settings;
+    job.retryAt = now + backoffMs(job.attempts++, retryBackoffMs, retryBackoffMaxMs, random());
+  }
+
+  #finish(job: Running, error: KafkaError | null, actions: CommitAction[]): void {
+    this.#queue = this.#queue.filter((each) => each !== job);
+    actions.push({ type: 'commitDone', id: job.id, committed: job.done, error });
+  }
+}
+
+/** 27 REBALANCE_IN_PROGRESS is worth a retry only where somebody can wait for the group to rejoin. */
+function isRetriable(code: number, job: CommitJob): boolean {
+  if (!job.isRetried) return false;
+  if (code === 27) return job.mayWaitForRejoin;
+  return kafkaErrorOf(code, { api: 'OffsetCommit' }).retriable;
+}
+
+function names(offsets: readonly OffsetToCommit[]): string {
+  return offsets.map(({ topic, partition }) => `${topic}-${partition}`).join(', ');
+}

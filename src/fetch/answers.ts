@@ -1,0 +1,262 @@
+import { CorruptRecordError, KafkaError, NoOffsetError, OffsetOutOfRangeError } from '../errors.ts';
+import { errorCodeOf, kafkaErrorOf } from '../protocol/error-codes.ts';
+import { WireBatchReader } from '../protocol/record-batch.ts';
+import type { Fetcher } from './fetcher.ts';
+import {
+  LATEST_TIMESTAMP,
+  partitionKey,
+  type FetchAction,
+  type PartitionState,
+  type TopicPartition,
+} from './partition.ts';
+
+/** What one partition of an OffsetFetch answer says. `offset` −1: nothing was committed. */
+export interface CommittedAnswer extends TopicPartition {
+  offset: number;
+  errorCode: number;
+}
+
+export interface ListedAnswer extends TopicPartition {
+  offset: number;
+  errorCode: number;
+}
+
+/** What one partition of a Fetch answer says, with its topic's name whether the broker sent that or an id. */
+export interface FetchedAnswer extends TopicPartition {
+  errorCode: number;
+  highWatermark: number;
+  records: Buffer | null;
+}
+
+/** No answer came at all: the connection broke, timed out, or could not be made. The leader may be another by now. */
+export function requestFailed(fetcher: Fetcher, id: number, error: KafkaError, now: number): FetchAction[] {
+  const actions: FetchAction[] = [];
+  const topics = new Set<string>();
+  for (const state of fetcher.finished(id)) {
+    if (!error.retriable && error.name !== 'ProtocolError') {
+      actions.push(fetcher.fail(state, error));
+      continue;
+    }
+    // Committed offsets come from the coordinator, whom the driver looks for; the rest from leaders, whom metadata names.
+    const needsMetadata = state.stage !== 'committed';
+    fetcher.retryLater(state, now, needsMetadata);
+    if (needsMetadata) topics.add(state.topic);
+  }
+  if (topics.size > 0) actions.push({ type: 'refreshMetadata', topics: [...topics] });
+  return actions;
+}
+
+export function offsetsFetched(
+  fetcher: Fetcher,
+  id: number,
+  answers: readonly CommittedAnswer[],
+  now: number,
+): FetchAction[] {
+  const actions: FetchAction[] = [];
+  const byKey = index(answers);
+  for (const state of fetcher.finished(id)) {
+    if (state.stage !== 'committed') continue;
+    const answer = byKey.get(partitionKey(state.topic, state.partition));
+    if (answer === undefined) fetcher.retryLater(state, now, false);
+    // 3 UNKNOWN_TOPIC_OR_PARTITION: nothing committed there (semantics §3).
+    else if (answer.errorCode !== 0 && answer.errorCode !== 3)
+      onError(fetcher, state, answer.errorCode, 'OffsetFetch', now, actions);
+    else if (answer.errorCode === 0 && answer.offset >= 0) actions.push(positioned(state, answer.offset, false));
+    else noOffset(fetcher, state, actions);
+  }
+  return actions;
+}
+
+export function offsetsListed(
+  fetcher: Fetcher,
+  id: number,
+  answers: readonly ListedAnswer[],
+  now: number,
+): FetchAction[] {
+  const actions: FetchAction[] = [];
+  const byKey = index(answers);
+  for (const state of fetcher.finished(id)) {
+    if (state.stage !== 'reset') continue;
+    const answer = byKey.get(partitionKey(state.topic, state.partition));
+    if (answer === undefined) fetcher.retryLater(state, now, true);
+    else if (answer.errorCode !== 0) onError(fetcher, state, answer.errorCode, 'ListOffsets', now, actions);
+    else actions.push(positioned(state, Math.max(0, answer.offset), true));
+  }
+  return actions;
+}
+
+export function recordsFetched(
+  fetcher: Fetcher,
+  id: number,
+  errorCode: number,
+  answers: readonly FetchedAnswer[],
+  now: number,
+): FetchAction[] {
+  const actions: FetchAction[] = [];
+  const byKey = index(answers);
+  for (const state of fetcher.finished(id)) {
+    if (state.stage !== 'fetch') continue;
+    const answer = byKey.get(partitionKey(state.topic, state.partition));
+    const code = errorCode !== 0 ? errorCode : (answer?.errorCode ?? 0);
+    // A response that ran out of room leaves partitions out: they are simply asked again.
+    if (code !== 0) onError(fetcher, state, code, 'Fetch', now, actions);
+    else if (answer !== undefined) onRecords(fetcher, state, answer, actions);
+  }
+  return actions;
+}
+
+function onRecords(fetcher: Fetcher, state: PartitionState, answer: FetchedAnswer, actions: FetchAction[]): void {
+  const { topic, partition, epoch, position: fetchOffset } = state;
+  const bytes = answer.records ?? Buffer.alloc(0);
+  const wasCaughtUp = state.isCaughtUp;
+  const { end, nextOffset, error } = walk(bytes, state);
+  state.succeeded();
+  state.position = Math.max(fetchOffset, nextOffset);
+  state.isCaughtUp = state.position >= answer.highWatermark;
+  // Also without a record: that the end is reached is news to the application.
+  if (end > 0 || state.isCaughtUp !== wasCaughtUp) {
+    if (end > 0) fetcher.handedOn(state, end);
+    const { highWatermark } = answer;
+    actions.push({
+      type: 'records',
+      topic,
+      partition,
+      epoch,
+      bytes: bytes.subarray(0, end),
+      fetchOffset,
+      nextOffset: state.position,
+      highWatermark,
+    });
+  }
+  if (error !== null) actions.push(fetcher.fail(state, error));
+  else if (end === 0 && bytes.length > 0 && ++state.cutOff >= CUT_OFF_LIMIT)
+    actions.push(fetcher.fail(state, recordTooLarge(fetcher, state)));
+  else if (end > 0) state.cutOff = 0;
+}
+
+/**
+ * Since KIP-74 a broker sends the first batch whole however large it is, but only the first of an answer; rotation
+ * makes each partition the first one in turn. A batch that is still cut off after this many answers never comes.
+ */
+const CUT_OFF_LIMIT = 100;
+
+/** Reads batch headers only: where the whole batches end, and which offset follows the last of them. */
+function walk(bytes: Buffer, state: PartitionState): { end: number; nextOffset: number; error: KafkaError | null } {
+  const reader = new WireBatchReader(bytes, state);
+  let end = 0;
+  let nextOffset = -1;
+  try {
+    for (let batch = reader.next(); batch !== null; batch = reader.next()) {
+      nextOffset = batch.nextOffset;
+      end = reader.position;
+    }
+  } catch (error) {
+    // The good batches before it are delivered first (semantics §6).
+    return {
+      end,
+      nextOffset,
+      error: error instanceof KafkaError ? error : new CorruptRecordError(String(error), state, { cause: error }),
+    };
+  }
+  return { end, nextOffset, error: null };
+}
+
+function positioned(state: PartitionState, offset: number, isReset: boolean): FetchAction {
+  state.positionAt(offset);
+  return { type: 'positioned', topic: state.topic, partition: state.partition, epoch: state.epoch, offset, isReset };
+}
+
+function noOffset(fetcher: Fetcher, state: PartitionState, actions: FetchAction[]): void {
+  const timestamp = fetcher.resetTimestamp();
+  state.succeeded();
+  if (timestamp !== null) {
+    state.resetTo(timestamp);
+    return;
+  }
+  const text = `${state.name}: the group has committed no offset and autoOffsetReset is 'none'; seek, or set it to 'earliest' or 'latest'`;
+  actions.push(fetcher.fail(state, new NoOffsetError(text, state)));
+}
+
+/** Semantics §6, the table; ListOffsets and OffsetFetch share its lines. */
+function onError(
+  fetcher: Fetcher,
+  state: PartitionState,
+  code: number,
+  api: string,
+  now: number,
+  actions: FetchAction[],
+): void {
+  const error = kafkaErrorOf(code, { api, context: state.name });
+  switch (code) {
+    case 1: // OFFSET_OUT_OF_RANGE
+      outOfRange(fetcher, state, actions);
+      return;
+    case 6: // NOT_LEADER_OR_FOLLOWER
+    case 9: // REPLICA_NOT_AVAILABLE
+    case 56: // KAFKA_STORAGE_ERROR
+    case 74: // FENCED_LEADER_EPOCH
+    case 78: // OFFSET_NOT_AVAILABLE
+      retryWithMetadata(fetcher, state, now, actions);
+      return;
+    case 3: // UNKNOWN_TOPIC_OR_PARTITION
+    case 100: // UNKNOWN_TOPIC_ID
+    case 103: // INCONSISTENT_TOPIC_ID
+      if (!state.hasWarned)
+        actions.push({
+          type: 'log',
+          level: 'warn',
+          message: `${error.message}; asking for metadata until it is there`,
+        });
+      state.hasWarned = true;
+      retryWithMetadata(fetcher, state, now, actions);
+      return;
+    case 2: // CORRUPT_MESSAGE
+      actions.push(
+        fetcher.fail(
+          state,
+          new CorruptRecordError(error.message, {
+            topic: state.topic,
+            partition: state.partition,
+            offset: state.position,
+          }),
+        ),
+      );
+      return;
+    default:
+      if (!error.retriable) actions.push(fetcher.fail(state, error));
+      else if (errorCodeOf(code).refreshesMetadata && api !== 'OffsetFetch')
+        retryWithMetadata(fetcher, state, now, actions);
+      else fetcher.retryLater(state, now, false);
+  }
+}
+
+function retryWithMetadata(fetcher: Fetcher, state: PartitionState, now: number, actions: FetchAction[]): void {
+  fetcher.retryLater(state, now, true);
+  actions.push({ type: 'refreshMetadata', topics: [state.topic] });
+}
+
+function outOfRange(fetcher: Fetcher, state: PartitionState, actions: FetchAction[]): void {
+  const { topic, partition, position: offset } = state;
+  const timestamp = fetcher.resetTimestamp();
+  if (timestamp === null) {
+    const text = `${state.name}: offset ${offset} is not on the broker (any more) and autoOffsetReset is 'none'; seek to one that is`;
+    actions.push(fetcher.fail(state, new OffsetOutOfRangeError(text, { topic, partition, offset })));
+    return;
+  }
+  const target = timestamp === LATEST_TIMESTAMP ? 'latest' : 'earliest';
+  actions.push({
+    type: 'log',
+    level: 'warn',
+    message: `${state.name}: offset ${offset} is not on the broker (any more); going to the ${target} one`,
+  });
+  state.resetTo(timestamp);
+}
+
+function recordTooLarge(fetcher: Fetcher, state: PartitionState): KafkaError {
+  const text = `${state.name}: the batch at offset ${state.position} does not fit into maxPartitionFetchBytes (${fetcher.settings.maxPartitionFetchBytes}) and the broker sends it cut off`;
+  return new KafkaError(text, { code: 10, name: 'MESSAGE_TOO_LARGE', api: 'Fetch' });
+}
+
+function index<T extends TopicPartition>(answers: readonly T[]): Map<string, T> {
+  return new Map(answers.map((answer) => [partitionKey(answer.topic, answer.partition), answer]));
+}

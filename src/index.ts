@@ -1,0 +1,25 @@
+export { Consumer } from './client/consumer.ts';
+export type { Assignment, Committed, ConsumerEvents, TopicPartitionOffset } from './client/events.ts';
+export type { Logger } from './client/logger.ts';
+export type { ConsumerOptions } from './client/options.ts';
+export type { LogLevel } from './client/port.ts';
+export type { RebalanceListener } from './client/rebalances.ts';
+export { RecordBatch } from './client/record-batch.ts';
+export type { TopicPartition } from './fetch/partition.ts';
+export { KafkaRecord } from './protocol/record.ts';
+export type { Deserializer, DeserializerContext, TimestampType } from './protocol/record.ts';
+export { RecordHeaders } from './protocol/headers.ts';
+export {
+  AuthenticationError,
+  ConfigError,
+  ConnectionError,
+  CorruptRecordError,
+  FencedError,
+  KafkaError,
+  NoOffsetError,
+  OffsetOutOfRangeError,
+  ProtocolError,
+  RequestTimeoutError,
+  UnsupportedVersionError,
+} from './errors.ts';
+export { VERSION } from './version.ts';

@@ -1,0 +1,265 @@
+import { backoffMs } from '../backoff.ts';
+import { ConnectionError, KafkaError } from '../errors.ts';
+import { findCoordinator } from '../protocol/api/find-coordinator.ts';
+import { metadata as metadataApi } from '../protocol/api/metadata.ts';
+import { NO_UUID } from '../protocol/codec.ts';
+import { kafkaErrorOf } from '../protocol/error-codes.ts';
+import { Connection } from './connection.ts';
+import { ClusterMetadata, type BrokerAddress } from './metadata.ts';
+import { Pauses } from './pauses.ts';
+
+export interface HostPort {
+  host: string;
+  port: number;
+}
+
+export interface ClusterOptions {
+  bootstrapServers: readonly HostPort[];
+  clientId: string;
+  softwareVersion: string;
+  requestTimeoutMs: number;
+  connectTimeoutMs: number;
+  maxFrameBytes: number;
+  reconnectBackoffMs: number;
+  reconnectBackoffMaxMs: number;
+  allowAutoCreateTopics: boolean;
+  /** A number in [0, 1): the jitter of the back-off, and which broker is asked first. */
+  random: () => number;
+  /** No broker could be reached or none gave metadata. It is tried again, for ever. */
+  onUnreachable: (error: KafkaError) => void;
+}
+
+/**
+ * What a connection is for. Fetches wait at the broker for new records, and requests on a connection are answered in
+ * order: so heartbeats and look-ups each have a connection of their own (semantics §1).
+ */
+export type Purpose = 'fetch' | 'coordinator' | 'lookup';
+
+interface Refresh {
+  readonly topics: Set<string>;
+  readonly done: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: KafkaError) => void;
+}
+
+/** The brokers: connections made on demand and kept, back-off between failures, metadata, the group's coordinator. */
+export class Cluster {
+  readonly metadata = new ClusterMetadata();
+  #options: ClusterOptions;
+  #open = new Map<string, Promise<Connection>>();
+  #all = new Set<Connection>();
+  #failures = new Map<string, number>();
+  #general: Promise<Connection> | null = null;
+  #queued: Refresh | null = null;
+  #refreshing = false;
+  #pauses = new Pauses();
+  #closed: KafkaError | null = null;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The connection to a broker for one purpose, opened where there is none yet. After failures it waits out the
+   * back-off first. Rejects with what the one attempt met; trying again is the caller's affair.
+   */
+  connection(nodeId: number, purpose: Purpose): Promise<Connection> {
+    const key = `${nodeId}/${purpose}`;
+    const known = this.#open.get(key);
+    if (known !== undefined) return known;
+    const broker = this.metadata.brokers.get(nodeId);
+    if (broker === undefined) return Promise.reject(new ConnectionError(`broker ${nodeId} is not in the metadata`));
+    const opening = this.#connectAfterBackoff(broker);
+    this.#open.set(key, opening);
+    const forget = (): void => {
+      if (this.#open.get(key) === opening) this.#open.delete(key);
+    };
+    opening.then((connection) => {
+      connection.closed.then(forget, forget);
+    }, forget);
+    return opening;
+  }
+
+  /** Asks for these topics, and joins what is asked for already. Resolves once an answer is in, however long that takes. */
+  refreshMetadata(topics: Iterable<string>): Promise<void> {
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    this.#queued ??= newRefresh();
+    for (const topic of topics) this.#queued.topics.add(topic);
+    const { done } = this.#queued;
+    if (!this.#refreshing) void this.#refreshLoop();
+    return done;
+  }
+
+  /**
+   * Asks one broker once for the coordinator of a group.
+   *
+   * @returns its node id; its address is in the metadata from then on
+   * @throws KafkaError with the broker's error code, or ConnectionError
+   */
+  async findCoordinator(groupId: string): Promise<number> {
+    const connection = await this.#generalConnection();
+    const batched = connection.versionOf(findCoordinator) >= 4;
+    const response = await connection.send(findCoordinator, {
+      key: batched ? '' : groupId,
+      keyType: 0,
+      coordinatorKeys: batched ? [groupId] : [],
+    });
+    const found = batched ? response.coordinators[0] : response;
+    if (found === undefined)
+      throw kafkaErrorOf(15, { api: 'FindCoordinator', context: 'the answer names no coordinator' });
+    if (found.errorCode !== 0)
+      throw kafkaErrorOf(found.errorCode, { api: 'FindCoordinator', context: `group '${groupId}'` });
+    const { nodeId, host, port } = found;
+    const rack = this.metadata.brokers.get(nodeId)?.rack ?? null;
+    this.metadata.brokers.set(nodeId, { nodeId, host, port, rack });
+    return nodeId;
+  }
+
+  /** Closes every connection; whatever is pending is rejected with `error`. */
+  close(error: KafkaError): void {
+    if (this.#closed !== null) return;
+    this.#closed = error;
+    this.#pauses.end(error);
+    this.#queued?.reject(error);
+    this.#queued = null;
+    for (const connection of this.#all) connection.close(error);
+  }
+
+  async #refreshLoop(): Promise<void> {
+    this.#refreshing = true;
+    let attempt = 0;
+    while (this.#queued !== null) {
+      const refresh = this.#queued;
+      this.#queued = null;
+      try {
+        await this.#refreshOnce(refresh.topics);
+        attempt = 0;
+        refresh.resolve();
+      } catch (error) {
+        const cause = toKafkaError(error);
+        if (this.#closed !== null || !isWorthRetrying(cause)) {
+          refresh.reject(this.#closed ?? cause);
+          continue;
+        }
+        this.#options.onUnreachable(cause);
+        this.#queued = mergeRefresh(refresh, this.#queued);
+        await this.#pause(attempt++).catch(() => undefined);
+        // close() has rejected what was queued meanwhile, or could not see this one: do it here.
+        if (this.#closed !== null) this.#queued?.reject(this.#closed);
+        if (this.#closed !== null) this.#queued = null;
+      }
+    }
+    this.#refreshing = false;
+  }
+
+  async #refreshOnce(topics: Set<string>): Promise<void> {
+    const connection = await this.#generalConnection();
+    const response = await connection.send(metadataApi, {
+      topics: [...topics].map((name) => ({ topicId: NO_UUID, name })),
+      allowAutoTopicCreation: this.#options.allowAutoCreateTopics,
+      includeClusterAuthorizedOperations: false,
+      includeTopicAuthorizedOperations: false,
+    });
+    if (response.errorCode !== 0) throw kafkaErrorOf(response.errorCode, { api: 'Metadata' });
+    this.metadata.update(response);
+  }
+
+  /** Any broker will do: the one in use, else the known ones in random order, else the bootstrap list (KIP-899). */
+  #generalConnection(): Promise<Connection> {
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    if (this.#general !== null) return this.#general;
+    const opening = this.#connectToAny();
+    this.#general = opening;
+    const forget = (): void => {
+      if (this.#general === opening) this.#general = null;
+    };
+    opening.then((connection) => {
+      connection.closed.then(forget, forget);
+    }, forget);
+    return opening;
+  }
+
+  async #connectToAny(): Promise<Connection> {
+    const known = [...this.metadata.brokers.values()];
+    const first = Math.floor(this.#options.random() * known.length);
+    const candidates: HostPort[] = [...known.slice(first), ...known.slice(0, first), ...this.#options.bootstrapServers];
+    const failures: KafkaError[] = [];
+    for (const candidate of candidates) {
+      try {
+        return await this.#connect(candidate);
+      } catch (error) {
+        if (this.#closed !== null) throw this.#closed;
+        failures.push(toKafkaError(error));
+      }
+    }
+    // What the bootstrap servers said is what the person at the other end can do something about.
+    const last = failures.slice(-this.#options.bootstrapServers.length);
+    const [only] = last;
+    if (last.length === 1 && only !== undefined) throw only;
+    throw new ConnectionError(last.map((failure) => failure.message).join('; '), { cause: last[0] });
+  }
+
+  async #connectAfterBackoff(broker: BrokerAddress): Promise<Connection> {
+    const address = `${broker.host}:${broker.port}`;
+    const failures = this.#failures.get(address) ?? 0;
+    if (failures > 0) await this.#pause(failures - 1);
+    // Metadata may have given the broker a new address while this waited.
+    return this.#connect(this.metadata.brokers.get(broker.nodeId) ?? broker);
+  }
+
+  async #connect({ host, port }: HostPort): Promise<Connection> {
+    if (this.#closed !== null) throw this.#closed;
+    const address = `${host}:${port}`;
+    const { clientId, softwareVersion, connectTimeoutMs, requestTimeoutMs, maxFrameBytes } = this.#options;
+    try {
+      const connection = await Connection.open({
+        host,
+        port,
+        clientId,
+        softwareVersion,
+        connectTimeoutMs,
+        requestTimeoutMs,
+        maxFrameBytes,
+        onOpening: (opening) => this.#all.add(opening),
+        onClose: (closed) => this.#all.delete(closed),
+      });
+      this.#failures.delete(address);
+      return connection;
+    } catch (error) {
+      this.#failures.set(address, (this.#failures.get(address) ?? 0) + 1);
+      throw error;
+    }
+  }
+
+  #pause(attempt: number): Promise<void> {
+    const { reconnectBackoffMs, reconnectBackoffMaxMs, random } = this.#options;
+    return this.#pauses.wait(backoffMs(attempt, reconnectBackoffMs, reconnectBackoffMaxMs, random()));
+  }
+}
+
+function newRefresh(topics = new Set<string>()): Refresh {
+  let resolve: () => void = () => undefined;
+  let reject: (error: KafkaError) => void = () => undefined;
+  const done = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { topics, done, resolve, reject };
+}
+
+/** What failed is asked again together with what was asked for since; both askers hear of the one answer. */
+function mergeRefresh(failed: Refresh, queued: Refresh | null): Refresh {
+  if (queued === null) return failed;
+  for (const topic of queued.topics) failed.topics.add(topic);
+  failed.done.then(queued.resolve, queued.reject);
+  return failed;
+}
+
+/** Only what a person has to mend ends the trying: credentials, permissions, a broker too old. */
+function isWorthRetrying(error: KafkaError): boolean {
+  return error.retriable || error.name === 'ProtocolError';
+}
+
+function toKafkaError(error: unknown): KafkaError {
+  return error instanceof KafkaError ? error : new KafkaError(String(error), { cause: error });
+}

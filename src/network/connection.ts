@@ -1,0 +1,303 @@
+import net from 'node:net';
+import { ConnectionError, KafkaError, ProtocolError, RequestTimeoutError } from '../errors.ts';
+import type { Api } from '../protocol/api.ts';
+import { apiVersions, type ApiVersionsResponse } from '../protocol/api/api-versions.ts';
+import { negotiateVersion, type VersionRange } from '../protocol/apis.ts';
+import { kafkaErrorOf } from '../protocol/error-codes.ts';
+import { FrameAssembler } from '../protocol/frame.ts';
+import { decodeResponseFrame, encodeRequestFrame, readCorrelationId, type ApiRange } from '../protocol/header.ts';
+
+const UNSUPPORTED_VERSION = 35;
+const MAX_INT32 = 0x7fffffff;
+
+export interface ConnectionOptions {
+  host: string;
+  port: number;
+  clientId: string;
+  /** How long the TCP connection may take. Kafka: `socket.connection.setup.timeout.ms`. */
+  connectTimeoutMs: number;
+  requestTimeoutMs: number;
+  /** A longer answer is refused before a byte of it is read. */
+  maxFrameBytes: number;
+  softwareVersion: string;
+  /** Called with each connection before it connects, so that its owner can close it at any moment. */
+  onOpening: (connection: Connection) => void;
+  /** Called once, whoever closed it. */
+  onClose: (connection: Connection, error: KafkaError) => void;
+}
+
+export interface SendOptions {
+  timeoutMs?: number;
+  maxVersion?: number;
+}
+
+interface Pending {
+  readonly api: Api<unknown, unknown>;
+  readonly version: number;
+  readonly correlationId: number;
+  readonly frame: Buffer;
+  readonly timeoutMs: number;
+  readonly resolve: (response: never) => void;
+  readonly reject: (error: KafkaError) => void;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/**
+ * One TCP connection to one broker. Requests are answered in the order in which they were sent; a request whose
+ * deadline passes takes the connection with it, since later answers could no longer be told apart (semantics §1).
+ *
+ * Bytes go from the kernel straight into the buffer of the frame that they belong to: `onread` asks the
+ * `FrameAssembler` where the next ones go, so nothing is concatenated and a kept record pins one frame only.
+ */
+export class Connection {
+  readonly address: string;
+  #socket: net.Socket;
+  #options: ConnectionOptions;
+  #frames: FrameAssembler;
+  #pending: Pending[] = [];
+  #delayed: Pending[] = [];
+  #correlationId = 0;
+  #versions = new Map<number, VersionRange>();
+  #mutedUntil = 0;
+  #unmute: NodeJS.Timeout | undefined;
+  #closed: KafkaError | null = null;
+  /** Resolves when the connection is gone. */
+  readonly closed: Promise<KafkaError>;
+  #resolveClosed: (error: KafkaError) => void = () => undefined;
+
+  /** Connects, and asks the broker what it speaks. Rejects with ConnectionError, RequestTimeoutError or ProtocolError. */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const connection = new Connection(options);
+    options.onOpening(connection);
+    try {
+      await connection.#connected();
+      await connection.#negotiate();
+    } catch (error) {
+      const kafkaError = error instanceof KafkaError ? error : new ConnectionError(String(error), { cause: error });
+      connection.close(kafkaError);
+      throw kafkaError;
+    }
+    return connection;
+  }
+
+  private constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.address = `${options.host}:${options.port}`;
+    this.#frames = new FrameAssembler(options.maxFrameBytes);
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
+    this.#socket = net.connect({
+      host: options.host,
+      port: options.port,
+      noDelay: true,
+      keepAlive: true,
+      autoSelectFamily: true,
+      onread: {
+        buffer: () => this.#frames.target(),
+        callback: (bytesRead) => this.#onRead(bytesRead),
+      },
+    });
+    this.#socket.on('error', (error) => this.close(connectionError(this.address, error)));
+    this.#socket.on('end', () => this.close(new ConnectionError(`${this.address} closed the connection`)));
+    this.#socket.on('close', () => this.close(new ConnectionError(`the connection to ${this.address} was closed`)));
+  }
+
+  get isOpen(): boolean {
+    return this.#closed === null;
+  }
+
+  /** The version that requests of this API use here. Throws UnsupportedVersionError where there is none in common. */
+  versionOf(api: ApiRange): number {
+    return negotiateVersion(api, this.#versions.get(api.key));
+  }
+
+  /**
+   * Sends a request at the highest common version and resolves with its answer, whatever error codes that carries.
+   *
+   * @param options.timeoutMs  from the moment of writing; default `requestTimeoutMs`
+   * @param options.maxVersion where the request can only be said in an older version
+   */
+  send<Req, Res>(api: Api<Req, Res>, request: Req, options: SendOptions = {}): Promise<Res> {
+    const { timeoutMs = this.#options.requestTimeoutMs, maxVersion = api.maxVersion } = options;
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    let version: number;
+    try {
+      version = Math.min(this.versionOf(api), maxVersion);
+    } catch (error) {
+      return Promise.reject(error as KafkaError); // versionOf throws UnsupportedVersionError only
+    }
+    return this.#send(api, version, request, timeoutMs);
+  }
+
+  /** Fails all that is in flight with `error` and drops the socket. Does nothing the second time. */
+  close(error: KafkaError = new ConnectionError(`the connection to ${this.address} was closed by this client`)): void {
+    if (this.#closed !== null) return;
+    this.#closed = error;
+    this.#socket.destroy();
+    clearTimeout(this.#unmute);
+    const failed = [...this.#pending, ...this.#delayed];
+    this.#pending = [];
+    this.#delayed = [];
+    for (const request of failed) {
+      clearTimeout(request.timer);
+      request.reject(error);
+    }
+    this.#options.onClose(this, error);
+    this.#resolveClosed(error);
+  }
+
+  #connected(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { connectTimeoutMs } = this.#options;
+      const timer = setTimeout(() => {
+        reject(new ConnectionError(`${this.address} did not answer within ${connectTimeoutMs} ms`));
+      }, connectTimeoutMs);
+      this.#socket.once('connect', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      this.#socket.once('close', () => {
+        clearTimeout(timer);
+        reject(this.#closed ?? new ConnectionError(`the connection to ${this.address} was closed`));
+      });
+    });
+  }
+
+  /** KIP-511: ask with the newest version; a broker that does not know it answers 35 in version 0, with its own range. */
+  async #negotiate(): Promise<void> {
+    const request = { clientSoftwareName: 'samsa', clientSoftwareVersion: this.#options.softwareVersion };
+    const ask = (version: number): Promise<ApiVersionsResponse> =>
+      this.#send(apiVersions, version, request, this.#options.requestTimeoutMs);
+    let response = await ask(apiVersions.maxVersion);
+    if (response.errorCode === UNSUPPORTED_VERSION) {
+      const own = response.apiKeys.find((range) => range.apiKey === apiVersions.key);
+      response = await ask(own === undefined ? 0 : negotiateVersion(apiVersions, toRange(own)));
+    }
+    if (response.errorCode !== 0) throw kafkaErrorOf(response.errorCode, { api: 'ApiVersions', context: this.address });
+    for (const range of response.apiKeys) this.#versions.set(range.apiKey, toRange(range));
+  }
+
+  #send<Req, Res>(api: Api<Req, Res>, version: number, request: Req, timeoutMs: number): Promise<Res> {
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    const correlationId = this.#correlationId;
+    this.#correlationId = correlationId === MAX_INT32 ? 0 : correlationId + 1;
+    const frame = encodeRequestFrame(api, version, correlationId, this.#options.clientId, request);
+    return new Promise<Res>((resolve, reject) => {
+      // The queue holds requests of every API; each is resolved with what its own decoder made.
+      const untyped = api as Api<unknown, unknown>;
+      const pending: Pending = {
+        api: untyped,
+        version,
+        correlationId,
+        frame,
+        timeoutMs,
+        resolve,
+        reject,
+        timer: undefined,
+      };
+      // KIP-219: the broker counts on a throttled client to hold back; heartbeats are let through, as the broker does.
+      if (this.#delayed.length > 0 || (performance.now() < this.#mutedUntil && api.name !== 'Heartbeat'))
+        this.#delayed.push(pending);
+      else this.#write(pending);
+    });
+  }
+
+  #write(request: Pending): void {
+    request.timer = setTimeout(() => {
+      const what = `${request.api.name} to ${this.address} was not answered within ${request.timeoutMs} ms`;
+      this.close(new RequestTimeoutError(what, { api: request.api.name }));
+    }, request.timeoutMs);
+    this.#pending.push(request);
+    this.#socket.write(request.frame);
+  }
+
+  #onRead(bytesRead: number): boolean {
+    try {
+      const frame = this.#frames.advance(bytesRead);
+      if (frame !== null) this.#onFrame(frame);
+    } catch (error) {
+      this.close(this.#protocolError(error));
+    }
+    return true;
+  }
+
+  #onFrame(frame: Buffer): void {
+    const request = this.#pending.shift();
+    if (request === undefined) throw new ProtocolError('an answer to no request');
+    const correlationId = readCorrelationId(frame);
+    if (correlationId !== request.correlationId) {
+      this.#pending.unshift(request);
+      throw new ProtocolError(`an answer with correlation id ${correlationId} where ${request.correlationId} was due`, {
+        api: request.api.name,
+      });
+    }
+    let response: unknown;
+    try {
+      response = decodeResponseFrame(request.api, versionOfAnswer(request, frame), frame);
+    } catch (error) {
+      this.#pending.unshift(request);
+      throw error;
+    }
+    clearTimeout(request.timer);
+    this.#throttle(response);
+    request.resolve(response as never);
+  }
+
+  #throttle(response: unknown): void {
+    const { throttleTimeMs } = response as { throttleTimeMs?: number };
+    if (throttleTimeMs === undefined || throttleTimeMs <= 0) return;
+    // A broker's quota window is seconds; a forged 2^31 ms must not silence the connection for weeks.
+    const waitMs = Math.min(throttleTimeMs, this.#options.requestTimeoutMs);
+    this.#mutedUntil = Math.max(this.#mutedUntil, performance.now() + waitMs);
+    clearTimeout(this.#unmute);
+    this.#unmute = setTimeout(() => {
+      const delayed = this.#delayed;
+      this.#delayed = [];
+      for (const request of delayed) this.#write(request);
+    }, this.#mutedUntil - performance.now());
+  }
+
+  #protocolError(error: unknown): KafkaError {
+    if (!(error instanceof KafkaError)) return new ProtocolError(`${this.address}: ${String(error)}`, { cause: error });
+    return new ProtocolError(`${this.address}: ${error.message}`, {
+      ...(error.api === null ? {} : { api: error.api }),
+      ...(error instanceof ProtocolError ? { version: error.version, position: error.position } : {}),
+      cause: error,
+    });
+  }
+}
+
+function toRange(range: { minVersion: number; maxVersion: number }): VersionRange {
+  return { min: range.minVersion, max: range.maxVersion };
+}
+
+/** A refusal of the ApiVersions version is itself in version 0: the error code is the body's first int16. */
+function versionOfAnswer(request: Pending, frame: Buffer): number {
+  const refused =
+    request.api.key === apiVersions.key && frame.length >= 6 && frame.readInt16BE(4) === UNSUPPORTED_VERSION;
+  return refused ? 0 : request.version;
+}
+
+function connectionError(address: string, error: NodeJS.ErrnoException): ConnectionError {
+  return new ConnectionError(`${address}: ${reasonOf(error)}`, { cause: error });
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ECONNREFUSED':
+      return 'connection refused: nothing listens on that port';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'host name not found';
+    case 'ECONNRESET':
+      return 'connection reset by the other side';
+    case 'ETIMEDOUT':
+      return 'connection timed out';
+    case undefined:
+      // What autoSelectFamily gives when every address failed: an AggregateError without a code of its own.
+      return error instanceof AggregateError
+        ? error.errors.map((each: Error) => each.message).join('; ')
+        : error.message;
+    default:
+      return error.message;
+  }
+}

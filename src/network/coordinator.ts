@@ -1,0 +1,96 @@
+import { ConnectionError } from '../errors.ts';
+import type { Api } from '../protocol/api.ts';
+import type { ApiRange } from '../protocol/header.ts';
+import type { Cluster } from './cluster.ts';
+import type { Connection, SendOptions } from './connection.ts';
+
+/** The broker that coordinates one group, and the connection that only group requests use. */
+export class Coordinator {
+  #cluster: Cluster;
+  #groupId: string;
+  #onLost: (error: ConnectionError) => void;
+  #nodeId = -1;
+  #connection: Connection | null = null;
+  #opening: Promise<Connection> | null = null;
+
+  /** @param onLost a connection that was in use is gone */
+  constructor(cluster: Cluster, groupId: string, onLost: (error: ConnectionError) => void) {
+    this.#cluster = cluster;
+    this.#groupId = groupId;
+    this.#onLost = onLost;
+  }
+
+  /** For logs: `2 (kafka-2:9092)`. */
+  get name(): string {
+    const broker = this.#cluster.metadata.brokers.get(this.#nodeId);
+    return broker === undefined ? 'unknown' : `${broker.nodeId} (${broker.host}:${broker.port})`;
+  }
+
+  /** Asks who the coordinator is, once, and connects to it. Rejects with the broker's code or a ConnectionError. */
+  async find(): Promise<void> {
+    this.forget();
+    await this.#ready();
+  }
+
+  /** Sends to the coordinator, looking it up and connecting first where that is needed. */
+  async send<Req, Res>(api: Api<Req, Res>, request: Req, options?: SendOptions): Promise<Res> {
+    return (await this.#ready()).send(api, request, options);
+  }
+
+  /** The version of an API that `send` will use. */
+  async versionOf(api: ApiRange): Promise<number> {
+    return (await this.#ready()).versionOf(api);
+  }
+
+  /** Closes the connection and keeps the address. */
+  disconnect(): void {
+    const connection = this.#connection;
+    this.#connection = null;
+    this.#opening = null;
+    connection?.close(new ConnectionError('this client has closed its connection to the coordinator'));
+  }
+
+  /** The coordinator is another broker, or silent. */
+  forget(): void {
+    this.disconnect();
+    this.#nodeId = -1;
+  }
+
+  #ready(): Promise<Connection> {
+    if (this.#connection?.isOpen === true) return Promise.resolve(this.#connection);
+    if (this.#opening !== null) return this.#opening;
+    const opening = this.#connect().then(
+      (connection) => {
+        if (this.#opening === opening) {
+          this.#opening = null;
+          this.#adopt(connection);
+        }
+        return connection;
+      },
+      (error: unknown) => {
+        if (this.#opening === opening) {
+          this.#opening = null;
+          this.#nodeId = -1;
+        }
+        throw error;
+      },
+    );
+    this.#opening = opening;
+    return opening;
+  }
+
+  async #connect(): Promise<Connection> {
+    const nodeId = this.#nodeId === -1 ? await this.#cluster.findCoordinator(this.#groupId) : this.#nodeId;
+    this.#nodeId = nodeId;
+    return this.#cluster.connection(nodeId, 'coordinator');
+  }
+
+  #adopt(connection: Connection): void {
+    this.#connection = connection;
+    void connection.closed.then((error) => {
+      if (this.#connection !== connection) return; // closed by disconnect()
+      this.#connection = null;
+      this.#onLost(error);
+    });
+  }
+}

@@ -1,0 +1,100 @@
+import type { MetadataResponse } from '../protocol/api/metadata.ts';
+import { NO_UUID } from '../protocol/codec.ts';
+
+export interface BrokerAddress {
+  nodeId: number;
+  host: string;
+  port: number;
+  rack: string | null;
+}
+
+export interface PartitionMetadata {
+  partition: number;
+  /** Kafka's error code; 0 for none. */
+  errorCode: number;
+  /** Node id, or −1 while there is none. */
+  leader: number;
+  /** −1 where the broker does not tell (before Metadata v7). */
+  leaderEpoch: number;
+  replicas: number[];
+}
+
+export interface TopicMetadata {
+  name: string;
+  topicId: string;
+  errorCode: number;
+  isInternal: boolean;
+  partitions: PartitionMetadata[];
+}
+
+/** What is known of the cluster. Plain data, taken in answer by answer. */
+export class ClusterMetadata {
+  brokers = new Map<number, BrokerAddress>();
+  topics = new Map<string, TopicMetadata>();
+  #namesById = new Map<string, string>();
+
+  /**
+   * Takes in an answer. A partition's leader is never replaced by one of an older epoch (KIP-320): two brokers may be of
+   * different minds for a while. A new topic id means a new topic, whose epochs start again.
+   */
+  update(response: MetadataResponse): void {
+    if (response.brokers.length > 0) {
+      this.brokers = new Map(
+        response.brokers.map((broker) => [
+          broker.nodeId,
+          { nodeId: broker.nodeId, host: broker.host, port: broker.port, rack: broker.rack },
+        ]),
+      );
+    }
+    for (const topic of response.topics) {
+      if (topic.name === null) continue;
+      const known = this.topics.get(topic.name);
+      const sameTopic = known !== undefined && (known.topicId === topic.topicId || known.topicId === NO_UUID);
+      if (topic.errorCode !== 0 && topic.partitions.length === 0 && sameTopic && known.partitions.length > 0) {
+        // A broker that has only just started may not know the topic yet: its leaders stand until they fail.
+        known.errorCode = topic.errorCode;
+        continue;
+      }
+      const older = new Map((sameTopic ? known.partitions : []).map((partition) => [partition.partition, partition]));
+      const partitions = topic.partitions.map((partition): PartitionMetadata => {
+        const before = older.get(partition.partitionIndex);
+        if (before !== undefined && partition.leaderEpoch >= 0 && partition.leaderEpoch < before.leaderEpoch)
+          return before;
+        return {
+          partition: partition.partitionIndex,
+          errorCode: partition.errorCode,
+          leader: partition.leaderId,
+          leaderEpoch: partition.leaderEpoch,
+          replicas: partition.replicaNodes,
+        };
+      });
+      partitions.sort((a, b) => a.partition - b.partition);
+      if (known !== undefined) this.#namesById.delete(known.topicId);
+      if (topic.topicId !== NO_UUID) this.#namesById.set(topic.topicId, topic.name);
+      this.topics.set(topic.name, {
+        name: topic.name,
+        topicId: topic.topicId,
+        errorCode: topic.errorCode,
+        isInternal: topic.isInternal,
+        partitions,
+      });
+    }
+  }
+
+  partition(topic: string, partition: number): PartitionMetadata | undefined {
+    const partitions = this.topics.get(topic)?.partitions;
+    // Almost always dense and sorted, so that the number is the place.
+    const guess = partitions?.[partition];
+    return guess?.partition === partition ? guess : partitions?.find((each) => each.partition === partition);
+  }
+
+  /** The topic's id, or null where the brokers do not give ids (before Metadata v10). */
+  topicId(topic: string): string | null {
+    const id = this.topics.get(topic)?.topicId;
+    return id === undefined || id === NO_UUID ? null : id;
+  }
+
+  topicName(topicId: string): string | undefined {
+    return this.#namesById.get(topicId);
+  }
+}
