@@ -1,12 +1,19 @@
 import { gunzipSync } from 'node:zlib';
 import { DecompressionError, type Codec } from './codec.ts';
 
+/** Header, an empty deflate block, CRC and size: no member is shorter. */
+const MIN_MEMBER_BYTES = 20;
+/** Deflate's best: 258 bytes from 2 bits. */
+const MAX_RATIO = 1032;
+/** Below this Node takes buffers from its shared pool, where one kept record would keep those of others. */
+const MIN_UNPOOLED_BYTES = 4096;
+
 /** RFC 1952, one or several members: zlib goes on through members by itself and stops at the output limit. */
 export const gzip: Codec = {
   name: 'gzip',
   decompress(bytes, maxBytes) {
     try {
-      return gunzipSync(bytes, { maxOutputLength: Math.max(1, maxBytes) });
+      return gunzipSync(bytes, { maxOutputLength: Math.max(1, maxBytes), chunkSize: chunkSize(bytes, maxBytes) });
     } catch (cause) {
       if (cause instanceof RangeError && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE') {
         throw DecompressionError.tooLarge(maxBytes);
@@ -15,3 +22,12 @@ export const gzip: Codec = {
     }
   },
 };
+
+/**
+ * The trailer's uncompressed size, as far as it can be true. It is only a hint, for an output in one piece: 110 KB take 112 µs,
+ * and 247 when zlib fills 16 KiB after 16 KiB to be joined. The few bytes more keep it from asking for another piece.
+ */
+function chunkSize(bytes: Buffer, maxBytes: number): number {
+  const hint = bytes.length < MIN_MEMBER_BYTES ? 0 : bytes.readUInt32LE(bytes.length - 4);
+  return Math.max(MIN_UNPOOLED_BYTES, Math.min(hint, maxBytes, MAX_RATIO * bytes.length) + 64);
+}

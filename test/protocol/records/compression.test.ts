@@ -59,6 +59,25 @@ describe('gzip', () => {
     expect(failure(() => gzip.decompress(gzipSync(Buffer.alloc(LIMIT + 1)), LIMIT))).toBe('too-large');
   });
 
+  test('does not believe the size in the trailer', () => {
+    const bytes = Buffer.from('some text, '.repeat(5000));
+    for (const size of [0, 1, 0x7fffffff, 0xffffffff]) {
+      const forged = Buffer.concat([gzipSync(bytes), gzipSync('')]);
+      forged.writeUInt32LE(size, forged.length - 4);
+      const before = process.memoryUsage().arrayBuffers;
+      const kind = failure(() => gzip.decompress(forged, LIMIT));
+      expect(kind).toBe(size === 0 ? 'no error' : 'corrupt');
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * LIMIT);
+    }
+    expect(gzip.decompress(Buffer.concat([gzipSync(bytes), gzipSync('')]), LIMIT).equals(bytes)).toBe(true);
+  });
+
+  test('gives memory that nothing else shares', () => {
+    const small = gzip.decompress(gzipSync('small'), LIMIT);
+    expect(small.buffer).not.toBe(Buffer.from('another small one').buffer);
+    expect(small.byteOffset).toBe(0);
+  });
+
   test('cut, changed or not gzip at all', () => {
     const whole = gzipSync('some text that is compressed');
     for (let length = 0; length < whole.length; length++) {
@@ -134,6 +153,7 @@ describe.each(['', '1'])('snappy, SAMSA_PURE=%j', (pure) => {
     ['a copy longer than announced', '0300610d01'],
     ['a xerial header alone and a half length', `${XERIAL_HEADER.toString('hex')}0000`],
     ['a xerial block of a negative length', `${XERIAL_HEADER.toString('hex')}ffffffff00`],
+    ['a copy from the block before', `${XERIAL_HEADER.toString('hex')}000000040204616200000003040101`],
     ['a xerial block cut off', `${XERIAL_HEADER.toString('hex')}0000000500`],
   ])('%s is corrupt', async (_, hex) => {
     const snappy = await loadSnappy(pure);
