@@ -114,8 +114,9 @@ function remedyFor(errorCode: number, options: ClassicGroupOptions): string | nu
 
 /** An answer that contradicts what was asked, though its code says that all is well. */
 export function inconsistentProtocol(api: GroupApi, detail: string): KafkaError {
-  return new KafkaError(`${api}: ${detail}`, {
-    code: ERROR_CODES.INCONSISTENT_GROUP_PROTOCOL,
+  const code = ERROR_CODES.INCONSISTENT_GROUP_PROTOCOL;
+  return new KafkaError(`${api}: ${detail} (${describeCode(code)})`, {
+    code,
     name: 'INCONSISTENT_GROUP_PROTOCOL',
     api,
   });

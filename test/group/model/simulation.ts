@@ -1,0 +1,397 @@
+/**
+ * Several group machines, a model of their coordinator and a network between them that loses, delays and breaks, in virtual
+ * time. What must always hold is checked at each step and throws where it does not.
+ */
+import { ConnectionError, KafkaError, RequestTimeoutError } from '../../../src/errors.ts';
+import type { PartitionInfo } from '../../../src/group/assignors/assignor.ts';
+import { range } from '../../../src/group/assignors/range.ts';
+import { roundrobin } from '../../../src/group/assignors/roundrobin.ts';
+import { ClassicGroup } from '../../../src/group/classic.ts';
+import type { GroupAction, GroupEvent, TopicPartition } from '../../../src/group/events.ts';
+import { ModelCoordinator, joinError, syncError } from './coordinator.ts';
+
+export const SESSION_TIMEOUT_MS = 10_000;
+export const REBALANCE_TIMEOUT_MS = 15_000;
+const HEARTBEAT_INTERVAL_MS = 3_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+/** More actions of one client within one virtual second than that is a loop without a wait. */
+const MAX_ACTIONS_PER_SECOND = 300;
+
+export type Api = 'FindCoordinator' | 'JoinGroup' | 'SyncGroup' | 'Heartbeat' | 'LeaveGroup';
+
+type Send = Extract<GroupAction, { type: 'sendJoin' | 'sendSync' | 'sendHeartbeat' | 'sendLeave' }>;
+
+const API_OF = {
+  sendJoin: 'JoinGroup',
+  sendSync: 'SyncGroup',
+  sendHeartbeat: 'Heartbeat',
+  sendLeave: 'LeaveGroup',
+} as const;
+
+interface Connection {
+  isOpen: boolean;
+  broker: number;
+  /** Arrived, not yet looked at: a broker works on one request of a connection at a time. */
+  queue: Send[];
+  isBusy: boolean;
+  pending: Map<number, Send>;
+}
+
+export class Client {
+  readonly group: ClassicGroup;
+  readonly name: string;
+  readonly latencyMs: number;
+  readonly instanceId: string | null;
+  isAlive = true;
+  coordinator: number | null = null;
+  connection: Connection | null = null;
+  /** What the application works on, with the generation that it was given in; until it answers `revoked`. */
+  owned: TopicPartition[] = [];
+  ownedGeneration = -1;
+  isRevoking = false;
+  isFinding = false;
+  isRefreshing = false;
+  heartbeatsInFlight = 0;
+  /** Times that the next steps of the application and the network take or fail. */
+  revokeDelayMs = 5;
+  losesNextAnswer = false;
+  isSilent = false;
+  injected: { api: Api; code: number }[] = [];
+  topics: string[] = [];
+  wantsIn = false;
+  isClosed = false;
+  actionsInSecond = 0;
+  second = -1;
+
+  constructor(name: string, latencyMs: number, instanceId: string | null) {
+    this.name = name;
+    this.latencyMs = latencyMs;
+    this.instanceId = instanceId;
+    let seed = latencyMs;
+    this.group = new ClassicGroup({
+      groupId: 'g',
+      groupInstanceId: instanceId,
+      sessionTimeoutMs: SESSION_TIMEOUT_MS,
+      rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS,
+      heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
+      retryBackoffMs: 100,
+      retryBackoffMaxMs: 1_000,
+      clientRack: '',
+      assignors: [range, roundrobin],
+      random: () => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647,
+    });
+  }
+}
+
+export class Simulation {
+  readonly broker = new ModelCoordinator({
+    sessionTimeoutMs: SESSION_TIMEOUT_MS,
+    rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS,
+  });
+  readonly clients: Client[] = [];
+  readonly topics = new Map([
+    ['a', 3],
+    ['b', 4],
+  ]);
+  /** The broker that is coordinator, of three. */
+  coordinator = 0;
+  isCoordinatorFound = true;
+  now = 0;
+  readonly trace: string[] = [];
+  #events: { at: number; order: number; run: () => void }[] = [];
+  #order = 0;
+
+  start(latencyMs: number, instanceId: string | null, topics: string[]): Client {
+    const client = new Client(`c${this.clients.length}`, latencyMs, instanceId);
+    this.clients.push(client);
+    this.subscribe(client, topics);
+    return client;
+  }
+
+  subscribe(client: Client, topics: string[]): void {
+    client.topics = topics;
+    client.wantsIn = true;
+    this.#feed(client, { type: 'subscribed', topics });
+  }
+
+  /** The process is gone: nothing is sent any more, not even LeaveGroup. */
+  crash(client: Client): void {
+    client.isAlive = false;
+    client.owned = [];
+    this.#disconnect(client);
+  }
+
+  /** The client sees its connection break; what has reached the broker has reached it. */
+  breakConnection(client: Client, error: KafkaError = new ConnectionError('reset')): void {
+    if (client.connection === null) return;
+    this.#disconnect(client);
+    this.#feed(client, { type: 'coordinatorLost', error });
+  }
+
+  move(): void {
+    this.coordinator = (this.coordinator + 1) % 3;
+    this.broker.move(this.now);
+  }
+
+  commit(client: Client): void {
+    const { memberId, generation } = client.group;
+    if (client.coordinator !== this.coordinator || generation === -1) return;
+    const errorCode = this.broker.commit(memberId, generation, this.now);
+    this.#after(client.latencyMs, () => this.#feed(client, { type: 'commitFenced', errorCode, generation, memberId }));
+  }
+
+  refreshAll(): void {
+    for (const client of this.clients) {
+      const topics = [...client.group.watchedTopics];
+      this.#after(client.latencyMs, () => this.#feed(client, this.#metadata(topics)));
+    }
+  }
+
+  feed(client: Client, event: GroupEvent): void {
+    this.#feed(client, event);
+  }
+
+  run(durationMs: number): void {
+    const end = this.now + durationMs;
+    for (;;) {
+      const next = this.#nextAt();
+      if (next > end) break;
+      this.now = Math.max(this.now, next);
+      this.#step();
+    }
+    this.now = end;
+  }
+
+  #nextAt(): number {
+    let at = this.broker.deadline();
+    for (const event of this.#events) at = Math.min(at, event.at);
+    for (const client of this.clients) if (client.isAlive) at = Math.min(at, client.group.deadline());
+    return at;
+  }
+
+  #step(): void {
+    const due = this.#events.filter((event) => event.at <= this.now).sort((a, b) => a.at - b.at || a.order - b.order);
+    this.#events = this.#events.filter((event) => event.at > this.now);
+    for (const event of due) event.run();
+    if (this.broker.deadline() <= this.now) this.broker.tick(this.now);
+    for (const client of this.clients) {
+      if (client.isAlive && client.group.deadline() <= this.now) this.#perform(client, client.group.tick(this.now));
+    }
+    for (const client of this.clients) this.#checkAlive(client);
+  }
+
+  #after(ms: number, run: () => void): void {
+    this.#order += 1;
+    this.#events.push({ at: this.now + ms, order: this.#order, run });
+  }
+
+  #feed(client: Client, event: GroupEvent): void {
+    if (!client.isAlive) return;
+    this.#perform(client, client.group.on(event, this.now));
+  }
+
+  #perform(client: Client, actions: GroupAction[]): void {
+    for (const action of actions) {
+      if (action.type === 'log') {
+        this.#note(client, action.message);
+        continue;
+      }
+      this.#note(client, action.type);
+      this.#countActions(client);
+      this.#performOne(client, action);
+    }
+  }
+
+  #performOne(client: Client, action: Exclude<GroupAction, { type: 'log' }>): void {
+    switch (action.type) {
+      case 'findCoordinator':
+        return this.#find(client, action.id);
+      case 'sendHeartbeat':
+        client.heartbeatsInFlight += 1;
+        this.#check(client, client.heartbeatsInFlight === 1, 'two heartbeats in flight');
+        return this.#send(client, action);
+      case 'sendJoin':
+        this.#check(client, client.owned.length === 0, 'JoinGroup before the application gave up its partitions');
+        return this.#send(client, action);
+      case 'sendSync':
+      case 'sendLeave':
+        return this.#send(client, action);
+      case 'dropConnection':
+        return this.#disconnect(client);
+      case 'coordinatorUnknown':
+        this.#disconnect(client);
+        client.coordinator = null;
+        return;
+      case 'refreshMetadata': {
+        client.isRefreshing = true;
+        const { topics } = action;
+        return this.#after(client.latencyMs, () => {
+          client.isRefreshing = false;
+          this.#feed(client, this.#metadata([...topics]));
+        });
+      }
+      case 'revoke':
+        return this.#revoke(client, action.lost);
+      case 'assign':
+        return this.#assign(client, action.partitions, action.generation);
+      case 'fail':
+        throw new Error(`${client.name} failed: ${action.error.message}\n${this.trace.join('\n')}`);
+      case 'left':
+        return;
+    }
+  }
+
+  #find(client: Client, id: number): void {
+    client.isFinding = true;
+    const code = this.#takeInjected(client, 'FindCoordinator') ?? (this.isCoordinatorFound ? 0 : 15);
+    this.#after(2 * client.latencyMs, () => {
+      client.isFinding = false;
+      if (code !== 0) {
+        const error = new KafkaError('not found', { retriable: true });
+        return this.#feed(client, { type: 'coordinatorFailed', id, errorCode: code, error });
+      }
+      client.coordinator = this.coordinator;
+      this.#feed(client, { type: 'coordinatorFound', id, coordinator: String(this.coordinator) });
+    });
+  }
+
+  #send(client: Client, action: Send): void {
+    this.#check(client, client.coordinator !== null, `${action.type} without a coordinator`);
+    client.connection ??= {
+      isOpen: true,
+      broker: client.coordinator ?? 0,
+      queue: [],
+      isBusy: false,
+      pending: new Map(),
+    };
+    const connection = client.connection;
+    connection.pending.set(action.id, action);
+    const timeoutMs = action.type === 'sendJoin' ? action.timeoutMs : REQUEST_TIMEOUT_MS;
+    this.#after(timeoutMs, () => {
+      if (!connection.isOpen || !connection.pending.has(action.id)) return;
+      this.breakConnection(client, new RequestTimeoutError(`${action.type} timed out`));
+    });
+    if (client.isSilent) return;
+    this.#after(client.latencyMs, () => {
+      if (!connection.isOpen) return;
+      connection.queue.push(action);
+      this.#work(client, connection);
+    });
+  }
+
+  #work(client: Client, connection: Connection): void {
+    const action = connection.isBusy ? undefined : connection.queue.shift();
+    if (action === undefined) return;
+    connection.isBusy = true;
+    this.#serve(client, connection, action, (event) => {
+      const loses = client.losesNextAnswer;
+      client.losesNextAnswer = false;
+      this.#after(client.latencyMs, () => {
+        if (!connection.isOpen) return;
+        if (loses) return this.breakConnection(client);
+        connection.pending.delete(action.id);
+        if (action.type === 'sendHeartbeat') client.heartbeatsInFlight -= 1;
+        this.#feed(client, event);
+      });
+      connection.isBusy = false;
+      this.#work(client, connection);
+    });
+  }
+
+  #serve(client: Client, connection: Connection, action: Send, answer: (event: GroupEvent) => void): void {
+    const { id } = action;
+    const isWrong = connection.broker !== this.coordinator;
+    const code = this.#takeInjected(client, API_OF[action.type]) ?? (isWrong ? 16 : null);
+    switch (action.type) {
+      case 'sendJoin':
+        if (code !== null) return answer({ type: 'joinAnswered', id, response: joinError(code) });
+        return this.broker.join(action.request, this.now, (response) => answer({ type: 'joinAnswered', id, response }));
+      case 'sendSync':
+        if (code !== null) return answer({ type: 'syncAnswered', id, response: syncError(code) });
+        return this.broker.sync(action.request, this.now, (response) => answer({ type: 'syncAnswered', id, response }));
+      case 'sendHeartbeat': {
+        const { memberId, generationId } = action.request;
+        const errorCode = code ?? this.broker.heartbeat(memberId, generationId, this.now);
+        return answer({ type: 'heartbeatAnswered', id, response: { throttleTimeMs: 0, errorCode } });
+      }
+      case 'sendLeave': {
+        const errorCode = code ?? this.broker.leave(action.request.memberId, this.now);
+        return answer({ type: 'leaveAnswered', id, response: { throttleTimeMs: 0, errorCode, members: [] } });
+      }
+    }
+  }
+
+  #disconnect(client: Client): void {
+    if (client.connection !== null) client.connection.isOpen = false;
+    client.connection = null;
+    client.heartbeatsInFlight = 0;
+  }
+
+  #revoke(client: Client, lost: boolean): void {
+    this.#check(client, !client.isRevoking || lost, 'revoked twice');
+    if (client.isRevoking) return;
+    client.isRevoking = true;
+    this.#after(client.revokeDelayMs, () => {
+      client.isRevoking = false;
+      client.owned = [];
+      this.#feed(client, { type: 'revoked' });
+    });
+  }
+
+  #assign(client: Client, partitions: readonly TopicPartition[], generation: number): void {
+    this.#check(client, !client.isRevoking && client.owned.length === 0, 'assigned before it gave up the old ones');
+    client.owned = [...partitions];
+    client.ownedGeneration = generation;
+    for (const other of this.clients) {
+      if (other === client || other.ownedGeneration !== generation) continue;
+      const shared = other.owned.find((one) => partitions.some((two) => isSame(one, two)));
+      this.#check(client, shared === undefined, `shares ${JSON.stringify(shared)} with ${other.name}`);
+    }
+  }
+
+  #metadata(topics: string[]): GroupEvent {
+    const partitions = new Map<string, PartitionInfo[]>();
+    for (const topic of topics) {
+      const count = this.topics.get(topic) ?? 0;
+      partitions.set(
+        topic,
+        Array.from({ length: count }, (_, partition) => ({ partition, replicaRacks: [] })),
+      );
+    }
+    return { type: 'metadata', partitions };
+  }
+
+  #takeInjected(client: Client, api: Api): number | null {
+    const index = client.injected.findIndex((entry) => entry.api === api);
+    return index === -1 ? null : (client.injected.splice(index, 1)[0]?.code ?? null);
+  }
+
+  /** A member that is on its way has something under way: nothing ever waits for an event that nobody owes. */
+  #checkAlive(client: Client): void {
+    const { state } = client.group;
+    if (!client.isAlive || state === 'unjoined' || state === 'stale' || state === 'left') return;
+    const isOwed =
+      client.isFinding || client.isRefreshing || client.isRevoking || (client.connection?.pending.size ?? 0) > 0;
+    this.#check(client, isOwed || client.group.deadline() < Infinity, `stuck in ${state}`);
+  }
+
+  #countActions(client: Client): void {
+    const second = Math.floor(this.now / 1000);
+    client.actionsInSecond = second === client.second ? client.actionsInSecond + 1 : 1;
+    client.second = second;
+    this.#check(client, client.actionsInSecond <= MAX_ACTIONS_PER_SECOND, 'spins without a wait');
+  }
+
+  #note(client: Client, text: string): void {
+    this.trace.push(`${this.now} ${client.name} ${text}`);
+    if (this.trace.length > 400) this.trace.splice(0, 200);
+  }
+
+  #check(client: Client, holds: boolean, what: string): void {
+    if (!holds) throw new Error(`${this.now} ${client.name}: ${what}\n${this.trace.join('\n')}`);
+  }
+}
+
+export function isSame(one: TopicPartition, two: TopicPartition): boolean {
+  return one.topic === two.topic && one.partition === two.partition;
+}
