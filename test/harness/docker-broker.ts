@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
   type ContainerRuntimeClient,
@@ -8,38 +7,14 @@ import {
   getContainerRuntimeClient,
 } from 'testcontainers';
 import { type DeathGuard, atDeath } from './at-death.ts';
-import { type BrokerOptions, DEFAULT_KAFKA_VERSION, SINGLE_BROKER_PROPERTIES, type TestBroker } from './broker.ts';
+import { type BrokerOptions, SINGLE_BROKER_PROPERTIES, type TestBroker } from './broker.ts';
+import { INSIDE_BOOTSTRAP_SERVERS, kafkaImage } from './docker-engine.ts';
 import { answersApiVersions, freePort } from './ports.ts';
 import { until } from './waiting.ts';
 
 const START_TIMEOUT_MS = 90_000;
 const STOP_TIMEOUT_SECONDS = 30;
 const LABEL = 'samsa.test.broker';
-/** What tools in the container's own network say to reach the broker. */
-export const INSIDE_BOOTSTRAP_SERVERS = 'localhost:9093';
-
-export function kafkaImage(version: string = DEFAULT_KAFKA_VERSION): string {
-  return `apache/kafka:${version}`;
-}
-
-/** Whether a Docker engine answers. Quick: it asks nothing but the engine's version. */
-export function haveDockerEngine(): boolean {
-  return docker(['version', '--format', '{{.Server.Version}}'], 10_000);
-}
-
-export function haveImage(version?: string): boolean {
-  return docker(['image', 'inspect', kafkaImage(version)], 10_000);
-}
-
-/** Pulls the broker's image. Bounded: a machine without a way to a registry must not hang for minutes. */
-export function pullImage(version?: string, timeoutMs = 120_000): boolean {
-  return docker(['pull', '--quiet', kafkaImage(version)], timeoutMs);
-}
-
-function docker(args: string[], timeout: number): boolean {
-  return spawnSync('docker', args, { stdio: 'ignore', timeout }).status === 0;
-}
-
 /**
  * Starts one broker from the image `apache/kafka`, which must be on this machine. The port on the host is chosen before
  * the start, since the broker tells it to its clients. Resolves when the broker says that it has started and answers.

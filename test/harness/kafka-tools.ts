@@ -1,14 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { type DeathGuard, atDeath } from './at-death.ts';
-import { INSIDE_BOOTSTRAP_SERVERS, kafkaImage } from './docker-broker.ts';
+import { INSIDE_BOOTSTRAP_SERVERS, kafkaImage } from './docker-engine.ts';
 import { classPath, fetchJars, javaCommand, javaMajorVersion } from './kafka-jars.ts';
 import { until } from './waiting.ts';
 
 // Kafka's own command line programs. Their flags change between releases (KIP-1147), so this one it is, whatever the
 // broker's release; a program of 4.2 speaks to brokers since 2.1.
 const TOOLS_VERSION = '4.2.0';
-const TOOL_TIMEOUT_MS = 120_000;
+// Shorter than a test's own time-out: this one says what the program wrote.
+const TOOL_TIMEOUT_MS = 40_000;
 
 /** The broker that a tool talks to: a `TestBroker` or a `ProvidedBroker`. */
 export interface ToolTarget {

@@ -1,5 +1,5 @@
 import { type BrokerOptions, DEFAULT_KAFKA_VERSION, type TestBroker } from './broker.ts';
-import { haveDockerEngine, haveImage, kafkaImage, pullImage, startDockerBroker } from './docker-broker.ts';
+import { haveDockerEngine, haveImage, kafkaImage, pullImage } from './docker-engine.ts';
 import { fetchJars, haveJars, haveMaven, javaMajorVersion } from './kafka-jars.ts';
 import { startJvmBroker } from './jvm-broker.ts';
 
@@ -82,7 +82,9 @@ async function ownBroker(only: BrokerKind | null, obstacles: string[]): Promise<
 export async function startBroker(options: BrokerOptions = {}): Promise<TestBroker> {
   const { own } = await chooseBroker();
   if (own === null) throw new Error(`this test needs a broker of its own: Docker, or Java ${JAVA_NEEDED}+ and Maven`);
-  return own === 'docker' ? startDockerBroker(options) : startJvmBroker(options);
+  if (own === 'jvm') return startJvmBroker(options);
+  const { startDockerBroker } = await import('./docker-broker.ts'); // slow to load, and `npm test` begins with this file
+  return startDockerBroker(options);
 }
 
 /** The broker that all tests share, and how to let go of it. */
