@@ -80,6 +80,13 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     } else this.#moveTo(records.nextOffset);
   }
 
+  /** Where reading begins, once that is looked up. By a reset: it is committed, so that a restart begins there too (as in Java). */
+  startAt(offset: number, isReset: boolean): void {
+    this.position = offset;
+    this.ledger.finish(offset, -1);
+    if (!isReset) this.ledger.committed = offset;
+  }
+
   /** After a seek: nothing that was fetched or handed out before counts any more. */
   restart(epoch: number, position: number): void {
     this.drop();

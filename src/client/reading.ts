@@ -73,7 +73,7 @@ export class Reading<K, V> {
         if (record !== null) return Promise.resolve({ done: false, value: record });
       }
     } catch (error) {
-      return Promise.reject(error as KafkaError); // what a partition failed with
+      return Promise.reject(error); // what a partition failed with
     }
     return this.#later(() => this.#delivery.nextRecord());
   }
@@ -83,7 +83,7 @@ export class Reading<K, V> {
     try {
       this.#comeForMore();
     } catch (error) {
-      return Promise.reject(error as KafkaError);
+      return Promise.reject(error);
     }
     this.#readsToCheck = 0; // a batch is worth a look at the clock
     return this.#later(() => this.#delivery.nextBatch(maxRecords));

@@ -14,10 +14,10 @@ export interface RebalanceListener {
   onLost?: (partitions: TopicPartition[]) => unknown;
 }
 
-export interface RebalanceHost {
+export interface RebalanceHost<K, V> {
   listener: () => RebalanceListener;
   /** Commits what is finished of these; resolves whether that worked or not. */
-  commitBeforeRevocation: (partitions: readonly PartitionDelivery<unknown, unknown>[]) => Promise<void>;
+  commitBeforeRevocation: (partitions: readonly PartitionDelivery<K, V>[]) => Promise<void>;
   emit: (event: 'assigned' | 'revoked' | 'lost', partitions: TopicPartition[]) => void;
   /** A listener has thrown. The group goes on. */
   onListenerError: (name: keyof RebalanceListener, error: unknown) => void;
@@ -34,14 +34,14 @@ interface Revocation {
 export class Rebalances<K, V> {
   #delivery: Delivery<K, V>;
   #port: EnginePort;
-  #host: RebalanceHost;
+  #host: RebalanceHost<K, V>;
   #lastEpoch = 0;
   /** Assigned, with the listener still running: where they are to start. */
   #starting = new Map<PartitionDelivery<K, V>, StartAt>();
   #revocation: Revocation | null = null;
   #steps: Promise<void> = Promise.resolve();
 
-  constructor(delivery: Delivery<K, V>, port: EnginePort, host: RebalanceHost) {
+  constructor(delivery: Delivery<K, V>, port: EnginePort, host: RebalanceHost<K, V>) {
     this.#delivery = delivery;
     this.#port = port;
     this.#host = host;

@@ -123,7 +123,7 @@ export class Connection {
     try {
       version = Math.min(this.versionOf(api), maxVersion);
     } catch (error) {
-      return Promise.reject(error as KafkaError); // versionOf throws UnsupportedVersionError only
+      return Promise.reject(error); // versionOf throws UnsupportedVersionError only
     }
     return this.#send(api, version, request, timeoutMs);
   }

@@ -1,0 +1,57 @@
+import type { KafkaError } from '../errors.ts';
+import type { ConsumerEvents } from './events.ts';
+import type { Logger } from './logger.ts';
+import type { LogLevel } from './port.ts';
+
+/** The same trouble is not told more often than this. */
+const TROUBLE_REPEAT_MS = 10_000;
+
+export interface Listeners {
+  emit<E extends keyof ConsumerEvents>(name: E, ...values: ConsumerEvents[E]): void;
+  hasListener(name: keyof ConsumerEvents): boolean;
+}
+
+/** What the application is told without having asked: events, log lines, errors that nobody waits for. */
+export class Reporting {
+  readonly #listeners: Listeners;
+  readonly #logger: Logger | null;
+  #lastTrouble = { message: '', at: -Infinity };
+
+  constructor(listeners: Listeners, logger: Logger | null) {
+    this.#listeners = listeners;
+    this.#logger = logger;
+  }
+
+  /** A listener that throws is its own affair: it must not end a rebalance or a read. */
+  tell<E extends keyof ConsumerEvents>(name: E, ...values: ConsumerEvents[E]): void {
+    try {
+      this.#listeners.emit(name, ...values);
+    } catch (error) {
+      this.#logger?.error(`a listener of '${name}' has thrown: ${messageOf(error)}`);
+    }
+  }
+
+  log(level: LogLevel, message: string): void {
+    this.#logger?.[level](message);
+    this.tell('log', { level, message });
+  }
+
+  /** Something failed that no call will throw: to the listeners of `error`, or, where there are none, to the log. */
+  error(error: KafkaError): void {
+    if (this.#listeners.hasListener('error')) this.tell('error', error);
+    else this.log('warn', error.message);
+  }
+
+  /** Something failed that is tried again, and may fail many times a second. */
+  trouble(error: KafkaError): void {
+    const now = performance.now();
+    const isRepeated = this.#lastTrouble.message === error.message && now - this.#lastTrouble.at < TROUBLE_REPEAT_MS;
+    if (isRepeated) return;
+    this.#lastTrouble = { message: error.message, at: now };
+    this.error(error);
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
