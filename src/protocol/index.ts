@@ -58,3 +58,19 @@ export * from './api/offset-fetch.ts';
 export * from './api/offset-for-leader-epoch.ts';
 export * from './api/produce.ts';
 export * from './api/sync-group.ts';
+
+// Record batches (magic 2), read where they lie.
+export { WireBatch, WireBatchReader, openBatch, type OpenOptions, type RecordContext } from './record-batch.ts';
+export {
+  KafkaRecord,
+  RecordCursor,
+  RecordSource,
+  type Deserializer,
+  type DeserializerContext,
+  type Deserializers,
+  type TimestampType,
+} from './record.ts';
+export { RecordHeaders } from './headers.ts';
+export { crc32c, crc32cImplementation } from './crc32c.ts';
+export { snappyImplementation } from './compression/snappy.ts';
+export { COMPRESSION_NAMES, type CompressionName } from './compression/codec.ts';
