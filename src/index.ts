@@ -1,5 +1,12 @@
 export { Consumer } from './client/consumer.ts';
-export type { Assignment, Committed, ConsumerEvents, TopicPartitionOffset } from './client/events.ts';
+export type {
+  Assignment,
+  Committed,
+  ConsumerEvents,
+  PartitionOffset,
+  PartitionOffsetAtTime,
+  TopicPartitionOffset,
+} from './client/events.ts';
 export type { Logger } from './client/logger.ts';
 export type { ConsumerOptions } from './client/options.ts';
 export type { LogLevel } from './client/port.ts';

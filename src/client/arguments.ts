@@ -32,6 +32,15 @@ export function topicPartitions(value: unknown, where: string): TopicPartition[]
   return value.map((each) => topicPartition(each, where));
 }
 
+export function partitionsAtTime(value: unknown, where: string): (TopicPartition & { timestamp: number })[] {
+  return topicPartitions(value, where).map((each, index) => {
+    const { timestamp } = (value as { timestamp?: unknown }[])[index] ?? {}; // topicPartitions has found an array of objects
+    if (typeof timestamp === 'number' && Number.isSafeInteger(timestamp) && timestamp >= 0)
+      return { ...each, timestamp };
+    throw new ConfigError(`${where} takes a timestamp in milliseconds since 1970, not ${show(timestamp)}`);
+  });
+}
+
 export function offset(value: unknown, where: string): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw new ConfigError(`${where} takes an offset from 0 on, not ${show(value)}`);

@@ -3,7 +3,14 @@ import { ConfigError } from '../errors.ts';
 import type { StartAt, TopicPartition } from '../fetch/partition.ts';
 import { KafkaRecord } from '../protocol/record.ts';
 import * as check from './arguments.ts';
-import type { Assignment, Committed, ConsumerEvents, TopicPartitionOffset } from './events.ts';
+import type {
+  Assignment,
+  Committed,
+  ConsumerEvents,
+  PartitionOffset,
+  PartitionOffsetAtTime,
+  TopicPartitionOffset,
+} from './events.ts';
 import type { ConsumerOptions } from './options.ts';
 import type { RebalanceListener } from './rebalances.ts';
 import { RecordBatch } from './record-batch.ts';
@@ -123,6 +130,31 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   /** What the group has committed of these. Bounded by `defaultApiTimeoutMs`. */
   async committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
     return this.#session.committed(check.topicPartitions(partitions, 'committed()'));
+  }
+
+  /**
+   * All partitions of a topic. Bounded by `defaultApiTimeoutMs`.
+   * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION where the broker does not know it
+   */
+  async partitionsFor(topic: string): Promise<TopicPartition[]> {
+    return this.#session.lookups.partitionsFor(check.topicName(topic, 'partitionsFor()'));
+  }
+
+  /** The offset of the oldest record of each. Bounded by `defaultApiTimeoutMs`. */
+  async beginningOffsets(partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
+    return this.#session.lookups.beginningOffsets(check.topicPartitions(partitions, 'beginningOffsets()'));
+  }
+
+  /** The offset behind the newest record of each. Bounded by `defaultApiTimeoutMs`. */
+  async endOffsets(partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
+    return this.#session.lookups.endOffsets(check.topicPartitions(partitions, 'endOffsets()'));
+  }
+
+  /** The first record of each that is not older than `timestamp` (milliseconds since 1970). Bounded by `defaultApiTimeoutMs`. */
+  async offsetsForTimes(
+    partitions: readonly (TopicPartition & { timestamp: number })[],
+  ): Promise<PartitionOffsetAtTime[]> {
+    return this.#session.lookups.offsetsForTimes(check.partitionsAtTime(partitions, 'offsetsForTimes()'));
   }
 
   /** The next offset to be handed out, once it is looked up. Bounded by `defaultApiTimeoutMs`. */

@@ -6,6 +6,7 @@ import { CommitDriver } from './commit-driver.ts';
 import type { EngineContext } from './engine-context.ts';
 import { FetchDriver } from './fetch-driver.ts';
 import { GroupDriver } from './group-driver.ts';
+import { LookupDriver } from './lookup-driver.ts';
 import { MetadataWatch } from './metadata-watch.ts';
 import type { EngineCommand, EngineEvent, EnginePort } from './port.ts';
 import { Timer } from './timer.ts';
@@ -26,6 +27,7 @@ export class Engine implements EnginePort, EngineContext {
   readonly #fetches: FetchDriver;
   readonly #commits: CommitDriver;
   readonly #metadata: MetadataWatch;
+  readonly #lookups: LookupDriver;
   readonly #group: GroupDriver | null;
   readonly #timer = new Timer(() => this.step());
   #inbox: EngineCommand[] = [];
@@ -54,6 +56,7 @@ export class Engine implements EnginePort, EngineContext {
     });
     this.#fetches = new FetchDriver(this);
     this.#commits = new CommitDriver(this, (errorCode, membership) => this.#group?.commitFenced(errorCode, membership));
+    this.#lookups = new LookupDriver(this);
     this.#metadata = new MetadataWatch(this, (topics) => {
       this.#fetches.fetcher.metadataChanged();
       this.#group?.metadataChanged(topics);
@@ -174,6 +177,12 @@ export class Engine implements EnginePort, EngineContext {
       case 'fetchCommitted':
         void this.#commits.fetchCommitted(command.id, command.partitions, now + command.timeoutMs);
         return;
+      case 'describeTopic':
+        void this.#lookups.describeTopic(command.id, command.topic, command.timeoutMs);
+        return;
+      case 'listOffsets':
+        void this.#lookups.listOffsets(command.id, command.partitions, command.timeoutMs);
+        return;
       case 'close':
         this.#closeBy = now + command.timeoutMs;
         this.#autoCommitAt = Infinity;
@@ -210,6 +219,7 @@ export class Engine implements EnginePort, EngineContext {
     this.emit({ type: 'closed' });
     this.#isClosed = true;
     this.#timer.set(Infinity, 0);
+    this.#lookups.close(error);
     this.cluster.close(error);
   }
 }

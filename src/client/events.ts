@@ -17,6 +17,17 @@ export interface Assignment extends TopicPartition {
   offset?: number | 'earliest' | 'latest';
 }
 
+/** What `beginningOffsets()` and `endOffsets()` give. */
+export interface PartitionOffset extends TopicPartition {
+  offset: number;
+}
+
+/** What `offsetsForTimes()` gives: the first record that is not older, and its time; `null` where all are older. */
+export interface PartitionOffsetAtTime extends TopicPartition {
+  offset: number | null;
+  timestamp: number | null;
+}
+
 /** What `committed()` gives. */
 export interface Committed extends TopicPartition {
   /** The next offset to be consumed; `null` where the group has committed none. */

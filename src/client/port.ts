@@ -46,6 +46,10 @@ export type EngineCommand =
     }
   /** Answered by `committedOffsets` with the same id. */
   | { type: 'fetchCommitted'; id: number; partitions: readonly TopicPartition[]; timeoutMs: number }
+  /** Answered by `topicDescribed` with the same id. */
+  | { type: 'describeTopic'; id: number; topic: string; timeoutMs: number }
+  /** Answered by `offsetsListed` with the same id. */
+  | { type: 'listOffsets'; id: number; partitions: readonly PartitionAtTime[]; timeoutMs: number }
   /** The answer to `revoking`. */
   | { type: 'revoked' }
   /** Leave, close, and be gone by then. Answered by `closed`. */
@@ -72,12 +76,25 @@ export type EngineEvent =
   | { type: 'partitionFailed'; topic: string; partition: number; epoch: number; error: KafkaError }
   | { type: 'committed'; id: number; committed: readonly OffsetToCommit[]; error: KafkaError | null }
   | { type: 'committedOffsets'; id: number; offsets: readonly CommittedOffset[]; error: KafkaError | null }
+  | { type: 'topicDescribed'; id: number; partitions: readonly TopicPartition[]; error: KafkaError | null }
+  | { type: 'offsetsListed'; id: number; offsets: readonly ListedOffset[]; error: KafkaError | null }
   /** Something failed that is tried again. */
   | { type: 'trouble'; error: KafkaError }
   /** Nothing goes on after this; the consumer has to be closed. */
   | { type: 'failed'; error: KafkaError }
   | { type: 'log'; level: LogLevel; message: string }
   | { type: 'closed' };
+
+/** A question to ListOffsets: milliseconds since 1970, or one of its own names for the ends of a log (−2, −1). */
+export interface PartitionAtTime extends TopicPartition {
+  timestamp: number;
+}
+
+/** Its answer. Both −1 where every record is older. */
+export interface ListedOffset extends TopicPartition {
+  offset: number;
+  timestamp: number;
+}
 
 export interface CommittedOffset extends TopicPartition {
   /** −1: nothing was committed. */

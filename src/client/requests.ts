@@ -89,13 +89,14 @@ export function listOffsetsRequest(asked: readonly ListedPartition[], timeoutMs:
   };
 }
 
-export function readListOffsets(response: ListOffsetsResponse): ListedAnswer[] {
+export function readListOffsets(response: ListOffsetsResponse): (ListedAnswer & { timestamp: number })[] {
   return response.topics.flatMap(({ name: topic, partitions }) =>
-    partitions.map(({ partitionIndex, errorCode, offset }) => ({
+    partitions.map(({ partitionIndex, errorCode, offset, timestamp }) => ({
       topic,
       partition: partitionIndex,
       errorCode,
       offset: toOffset(offset),
+      timestamp: timestamp.toNumber(),
     })),
   );
 }

@@ -5,6 +5,7 @@ import { Delivery } from './delivery.ts';
 import { Engine } from './engine.ts';
 import type { Committed, TopicPartitionOffset } from './events.ts';
 import { stderrLogger } from './logger.ts';
+import { Lookups } from './lookups.ts';
 import type { ConsumerOptions } from './options.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
 import type { EngineEvent, EnginePort } from './port.ts';
@@ -23,6 +24,7 @@ export class Session<K, V> {
   readonly settings: Settings;
   readonly delivery: Delivery<K, V>;
   readonly reading: Reading<K, V>;
+  readonly #lookups: Lookups;
   topics: readonly string[] = [];
   membership = { memberId: '', generation: -1 };
   readonly #engine: EnginePort;
@@ -60,6 +62,7 @@ export class Session<K, V> {
       },
       onWaiting: () => this.#onWaiting(),
     });
+    this.#lookups = new Lookups(this.#engine, settings.defaultApiTimeoutMs);
     this.#commits = new Commits<K, V>(settings, this.delivery, this.#engine, this.#reporting);
     this.#rebalances = new Rebalances<K, V>(this.delivery, this.#engine, {
       listener: () => this.#listener,
@@ -108,6 +111,12 @@ export class Session<K, V> {
   async committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
     this.#mustGoOn();
     return this.#commits.committed(partitions);
+  }
+
+  /** What can be asked at any time, assigned or not. */
+  get lookups(): Lookups {
+    this.#mustGoOn();
+    return this.#lookups;
   }
 
   async position(partition: TopicPartition): Promise<number> {
@@ -164,6 +173,7 @@ export class Session<K, V> {
     this.#engine.send({ type: 'close', timeoutMs: Math.max(0, deadline - performance.now()) });
     await closed;
     this.#commits.failAll(closedError());
+    this.#lookups.failAll(closedError());
     this.delivery.remove([...this.delivery.partitions]);
     this.#wakePositionWaits();
   }
@@ -224,12 +234,19 @@ export class Session<K, V> {
       case 'committedOffsets':
         this.#commits.onCommittedOffsets(event);
         return;
+      case 'topicDescribed':
+        this.#lookups.onTopicDescribed(event);
+        return;
+      case 'offsetsListed':
+        this.#lookups.onOffsetsListed(event);
+        return;
       case 'trouble':
         this.#reporting.trouble(event.error);
         return;
       case 'failed':
         this.#failure = event.error;
         this.#commits.failAll(event.error);
+        this.#lookups.failAll(event.error);
         this.reading.fail(event.error);
         this.#wakePositionWaits();
         return;
