@@ -105,7 +105,7 @@ function perform(simulation: Simulation, step: Step): void {
   }
 }
 
-function performOn(simulation: Simulation, client: Client, step: Step & { who: number }): void {
+function performOn(simulation: Simulation, client: Client, step: Extract<Step, { who: number }>): void {
   switch (step.do) {
     case 'subscribe':
       // A broker does not look at what a returning static member subscribes to, so that stays the same here.

@@ -30,6 +30,8 @@ export const CONNECTION_LOST = new ConnectionError('connection reset');
 export class Rig {
   readonly group: ClassicGroup;
   now = 0;
+  /** When the coordinator was last looked for. */
+  findAt = 0;
   /** What the last event or tick brought, without the log. */
   actions: GroupAction[] = [];
   readonly log: string[] = [];
@@ -66,6 +68,11 @@ export class Rig {
     return action as ActionOf<T>; // found by that type
   }
 
+  /** The heartbeat that went out last. */
+  get heartbeatId(): number {
+    return this.last('sendHeartbeat').id;
+  }
+
   /** Subscribed, the coordinator found; returns the id of the JoinGroup that is out. */
   joining(topics: string[] = ['orders']): number {
     this.on({ type: 'subscribed', topics });
@@ -96,7 +103,10 @@ export class Rig {
   }
 
   #keep(actions: GroupAction[]): GroupAction[] {
-    for (const action of actions) if (action.type === 'log') this.log.push(`${action.level}: ${action.message}`);
+    for (const action of actions) {
+      if (action.type === 'log') this.log.push(`${action.level}: ${action.message}`);
+      if (action.type === 'findCoordinator') this.findAt = this.now;
+    }
     this.actions = actions.filter((action) => action.type !== 'log');
     return this.actions;
   }

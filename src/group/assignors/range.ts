@@ -8,7 +8,7 @@
  * The result equals that of Java's RangeAssignor, which all members of a mixed group rely on.
  */
 import type { Assignor, AssignorMember, ClusterView, GroupAssignment, PartitionInfo } from './assignor.ts';
-import { compareMembers, give } from './assignor.ts';
+import { compareMembers, compareStrings, give } from './assignor.ts';
 
 export const range: Assignor = {
   name: 'range',
@@ -38,7 +38,7 @@ function topicStates(cluster: ClusterView, members: readonly AssignorMember[]): 
     }
   }
   const states: TopicState[] = [];
-  for (const [topic, list] of subscribers) {
+  for (const [topic, list] of [...subscribers].sort(([a], [b]) => compareStrings(a, b))) {
     const partitions = cluster.get(topic);
     if (partitions !== undefined && partitions.length > 0) states.push(new TopicState(topic, partitions, list));
   }

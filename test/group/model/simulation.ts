@@ -153,9 +153,12 @@ export class Simulation {
 
   run(durationMs: number): void {
     const end = this.now + durationMs;
+    let stepsAtOnce = 0;
     for (;;) {
       const next = this.#nextAt();
       if (next > end) break;
+      stepsAtOnce = next > this.now ? 0 : stepsAtOnce + 1;
+      if (stepsAtOnce > 1_000) throw new Error(`time stands still at ${this.now}\n${this.trace.join('\n')}`);
       this.now = Math.max(this.now, next);
       this.#step();
     }
