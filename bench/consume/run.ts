@@ -46,7 +46,7 @@ const clients = flags.clients.split(',').map((name) => {
   return client;
 });
 
-const broker = await startJvmBroker({ heap: '1g', properties: { 'log.retention.ms': '-1' } });
+const broker = await startJvmBroker({ heap: '1g' });
 try {
   for (const client of clients) client.prepare();
   const admin = await TestAdmin.connect(broker.bootstrapServers);

@@ -40,6 +40,8 @@ export const SINGLE_BROKER_PROPERTIES: Readonly<Record<string, string>> = {
   'share.coordinator.state.topic.replication.factor': '1',
   'share.coordinator.state.topic.num.partitions': '4',
   'share.coordinator.state.topic.min.isr': '1',
+  // Records with the fixed, old timestamps of a test would be deleted half a minute after the broker's start.
+  'log.retention.ms': '-1',
   // Else the first member of every group waits three seconds for others.
   'group.initial.rebalance.delay.ms': '0',
   // Lets a test see a session run out without waiting Kafka's six seconds.
