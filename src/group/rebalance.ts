@@ -113,7 +113,8 @@ export class Rebalance {
       member.emit({ type: 'refreshMetadata', topics: this.watchedTopics });
     }
     if (skipAssignment) {
-      // KIP-814: a static leader came back; the broker has the assignment and wants none.
+      // KIP-814: a static leader came back; the broker has the assignment and wants none. What that rests on nobody tells us:
+      // partitions that were added while we were away are noticed with the next change only, as in Java.
       led.remember(this.#metadata);
       member.assignments = [];
     } else {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Api, Client } from './model/simulation.ts';
+import type { Api, Client } from './model/client.ts';
 import { Simulation } from './model/simulation.ts';
 
 // Random histories of several members against a model of the coordinator, in virtual time. What must hold at each step is
@@ -160,6 +160,9 @@ function heal(simulation: Simulation): void {
     simulation.feed(client, { type: 'polled' });
   }
   simulation.run(SETTLING_MS);
+  // Also Java's static leader that comes back (KIP-814) does not learn what the standing assignment rests on, and so misses
+  // partitions that were added meanwhile, until the next change: here it is.
+  simulation.topics.set('a', (simulation.topics.get('a') ?? 0) + 1);
   simulation.refreshAll();
   simulation.run(5_000);
 }

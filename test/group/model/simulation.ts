@@ -4,22 +4,14 @@
  */
 import { ConnectionError, KafkaError, RequestTimeoutError } from '../../../src/errors.ts';
 import type { PartitionInfo } from '../../../src/group/assignors/assignor.ts';
-import { range } from '../../../src/group/assignors/range.ts';
-import { roundrobin } from '../../../src/group/assignors/roundrobin.ts';
-import { ClassicGroup } from '../../../src/group/classic.ts';
 import type { GroupAction, GroupEvent, TopicPartition } from '../../../src/group/events.ts';
+import type { Api, Connection, Send } from './client.ts';
+import { Client, REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS } from './client.ts';
 import { ModelCoordinator, joinError, syncError } from './coordinator.ts';
 
-export const SESSION_TIMEOUT_MS = 10_000;
-export const REBALANCE_TIMEOUT_MS = 15_000;
-const HEARTBEAT_INTERVAL_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** More actions of one client within one virtual second than that is a loop without a wait. */
 const MAX_ACTIONS_PER_SECOND = 300;
-
-export type Api = 'FindCoordinator' | 'JoinGroup' | 'SyncGroup' | 'Heartbeat' | 'LeaveGroup';
-
-type Send = Extract<GroupAction, { type: 'sendJoin' | 'sendSync' | 'sendHeartbeat' | 'sendLeave' }>;
 
 const API_OF = {
   sendJoin: 'JoinGroup',
@@ -28,60 +20,12 @@ const API_OF = {
   sendLeave: 'LeaveGroup',
 } as const;
 
-interface Connection {
-  isOpen: boolean;
-  broker: number;
-  /** Arrived, not yet looked at: a broker works on one request of a connection at a time. */
-  queue: Send[];
-  isBusy: boolean;
-  pending: Map<number, Send>;
-}
-
-export class Client {
-  readonly group: ClassicGroup;
-  readonly name: string;
-  readonly latencyMs: number;
-  readonly instanceId: string | null;
-  isAlive = true;
-  coordinator: number | null = null;
-  connection: Connection | null = null;
-  /** What the application works on, with the generation that it was given in; until it answers `revoked`. */
-  owned: TopicPartition[] = [];
-  ownedGeneration = -1;
-  isRevoking = false;
-  isFinding = false;
-  isRefreshing = false;
-  heartbeatsInFlight = 0;
-  /** Times that the next steps of the application and the network take or fail. */
-  revokeDelayMs = 5;
-  losesNextAnswer = false;
-  isSilent = false;
-  injected: { api: Api; code: number }[] = [];
-  topics: string[] = [];
-  wantsIn = false;
-  isClosed = false;
-  actionsInSecond = 0;
-  second = -1;
-
-  constructor(name: string, latencyMs: number, instanceId: string | null) {
-    this.name = name;
-    this.latencyMs = latencyMs;
-    this.instanceId = instanceId;
-    let seed = latencyMs;
-    this.group = new ClassicGroup({
-      groupId: 'g',
-      groupInstanceId: instanceId,
-      sessionTimeoutMs: SESSION_TIMEOUT_MS,
-      rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS,
-      heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS,
-      retryBackoffMs: 100,
-      retryBackoffMaxMs: 1_000,
-      clientRack: '',
-      assignors: [range, roundrobin],
-      random: () => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647,
-    });
-  }
-}
+const FAILURE_OF = {
+  sendJoin: 'joinFailed',
+  sendSync: 'syncFailed',
+  sendHeartbeat: 'heartbeatFailed',
+  sendLeave: 'leaveFailed',
+} as const;
 
 export class Simulation {
   readonly broker = new ModelCoordinator({
@@ -123,9 +67,17 @@ export class Simulation {
 
   /** The client sees its connection break; what has reached the broker has reached it. */
   breakConnection(client: Client, error: KafkaError = new ConnectionError('reset')): void {
-    if (client.connection === null) return;
+    const { connection } = client;
+    if (connection === null) return;
     this.#disconnect(client);
-    this.#feed(client, { type: 'coordinatorLost', error });
+    // Drivers may tell of the connection first, of its requests first, or of the connection alone.
+    const tells = [
+      () => this.#feed(client, { type: 'coordinatorLost', error }),
+      () => this.#failAll(client, connection, error),
+    ];
+    if (client.latencyMs % 3 === 1) tells.reverse();
+    if (client.latencyMs % 3 === 2) tells.pop();
+    for (const tell of tells) tell();
   }
 
   move(): void {
@@ -290,7 +242,11 @@ export class Simulation {
       const loses = client.losesNextAnswer;
       client.losesNextAnswer = false;
       this.#after(client.latencyMs, () => {
-        if (!connection.isOpen) return;
+        if (!connection.isOpen) {
+          // Given up, but on its way already: half of the clients hand it over all the same.
+          if (client.latencyMs % 2 === 1) this.#feed(client, event);
+          return;
+        }
         if (loses) return this.breakConnection(client);
         connection.pending.delete(action.id);
         if (action.type === 'sendHeartbeat') client.heartbeatsInFlight -= 1;
@@ -322,6 +278,10 @@ export class Simulation {
         return answer({ type: 'leaveAnswered', id, response: { throttleTimeMs: 0, errorCode, members: [] } });
       }
     }
+  }
+
+  #failAll(client: Client, connection: Connection, error: KafkaError): void {
+    for (const { id, type } of connection.pending.values()) this.#feed(client, { type: FAILURE_OF[type], id, error });
   }
 
   #disconnect(client: Client): void {
