@@ -18,6 +18,11 @@ interface Chunk {
   readonly epoch: number;
 }
 
+/** The position was reset while records fetched before it were still to be handed out: reading goes on there after them. */
+interface Jump {
+  readonly offset: number;
+}
+
 /**
  * One assigned partition on the application's side: the received bytes in their order, the position within them, and
  * what is in the application's hands. Batches are opened one by one, when the application gets to them.
@@ -44,7 +49,9 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   /** Thrown when all that was fetched before it is handed out, at every read until a seek. */
   failure: KafkaError | null = null;
   #options: DeliveryOptions;
-  #chunks: Chunk[] = [];
+  #chunks: (Chunk | Jump)[] = [];
+  /** A batch is being put together for the application, which has finished nothing of it. */
+  #isTaking = false;
   #source: RecordSource | null = null;
   #cursor: RecordCursor<K, V> | null = null;
   #sourceNextOffset = -1;
@@ -74,16 +81,22 @@ export class PartitionDelivery<K, V> implements TopicPartition {
 
   add(records: FetchedRecords): void {
     this.highWatermark = records.highWatermark;
-    if (records.bytes.length > 0) {
-      this.#chunks.push({ records, reader: new WireBatchReader(records.bytes, this), epoch: this.epoch });
-      this.isEndReported = false;
-    } else this.#moveTo(records.nextOffset);
+    // Without bytes only the high watermark is news: records before `nextOffset` may still be waiting here.
+    if (records.bytes.length === 0) return;
+    this.#chunks.push({ records, reader: new WireBatchReader(records.bytes, this), epoch: this.epoch });
+    this.isEndReported = false;
   }
 
-  /** Where reading begins, once that is looked up. By a reset: it is committed, so that a restart begins there too (as in Java). */
+  /**
+   * Where reading begins, once that is looked up, or goes on, when the broker no longer had the position. By a reset: it is
+   * committed, so that a restart begins there too (as in Java). What was fetched before a reset is handed out first.
+   */
   startAt(offset: number, isReset: boolean): void {
-    this.position = offset;
-    this.ledger.finish(offset, -1);
+    if (this.#cursor !== null || this.#chunks.length > 0) {
+      this.#chunks.push({ offset });
+      return;
+    }
+    this.#jumpTo(offset);
     if (!isReset) this.ledger.committed = offset;
   }
 
@@ -103,7 +116,7 @@ export class PartitionDelivery<K, V> implements TopicPartition {
 
   /** Forgets what is buffered. */
   drop(): void {
-    for (const chunk of this.#chunks) this.#release(chunk);
+    for (const chunk of this.#chunks) if ('reader' in chunk) this.#release(chunk);
     this.#chunks = [];
     this.#source = null;
     this.#cursor = null;
@@ -134,9 +147,18 @@ export class PartitionDelivery<K, V> implements TopicPartition {
 
   /** At most `maxRecords`, cut only where a single wire batch holds more. @throws CorruptRecordError, or what is in `failure` */
   nextBatch(maxRecords: number): RecordBatch<K, V> | undefined {
+    try {
+      return this.#takeBatch(maxRecords);
+    } finally {
+      this.#isTaking = false;
+    }
+  }
+
+  #takeBatch(maxRecords: number): RecordBatch<K, V> | undefined {
     const slices: RecordSlice[] = [];
     let count = 0;
     while (count < maxRecords) {
+      this.#isTaking = count > 0;
       try {
         if (this.#cursor === null && !this.#open()) break;
       } catch (error) {
@@ -153,6 +175,7 @@ export class PartitionDelivery<K, V> implements TopicPartition {
       if (left <= room) {
         count += left;
         if (left > 0) slices.push({ source, at, index, count: left });
+        this.#isTaking = count > 0;
         this.#close();
         continue;
       }
@@ -173,6 +196,12 @@ export class PartitionDelivery<K, V> implements TopicPartition {
       if (chunk === undefined) {
         if (this.failure !== null) throw this.failure;
         return false;
+      }
+      if (!('reader' in chunk)) {
+        if (this.#isTaking) return false; // a batch ends where the offsets jump
+        this.#chunks.shift();
+        this.#jumpTo(chunk.offset);
+        continue;
       }
       const batch = chunk.reader.next();
       if (batch === null) {
@@ -217,7 +246,8 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     this.#moveTo(this.#sourceNextOffset);
     const chunk = this.#chunks[0];
     // As early as possible, so that the next fetch leaves while the last batch of this one is handled.
-    if (chunk !== undefined && chunk.reader.position >= chunk.records.bytes.length) this.#shift(chunk);
+    if (chunk !== undefined && 'reader' in chunk && chunk.reader.position >= chunk.records.bytes.length)
+      this.#shift(chunk);
   }
 
   #shift(chunk: Chunk): void {
@@ -230,7 +260,13 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   #moveTo(nextOffset: number): void {
     if (nextOffset <= this.position) return;
     this.position = nextOffset;
-    if (!this.isInHand && !this.isBlocked) this.ledger.finish(nextOffset, this.leaderEpoch);
+    if (!this.isInHand && !this.#isTaking && !this.isBlocked) this.ledger.finish(nextOffset, this.leaderEpoch);
+  }
+
+  #jumpTo(offset: number): void {
+    this.position = offset;
+    this.leaderEpoch = -1;
+    if (!this.isInHand) this.ledger.finish(offset, -1);
   }
 
   #release(chunk: Chunk): void {
