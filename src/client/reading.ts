@@ -1,6 +1,8 @@
 import { CLIENT_ERROR_CODES, KafkaError } from '../errors.ts';
 import type { KafkaRecord } from '../protocol/record.ts';
+import { closedError } from './closed-error.ts';
 import type { Delivery } from './delivery.ts';
+import { toKafkaError } from './engine-context.ts';
 import type { RecordBatch } from './record-batch.ts';
 
 /**
@@ -25,6 +27,8 @@ export class Reading<K, V> {
   #delivery: Delivery<K, V>;
   #events: ReadingEvents;
   #wake: (() => void) | null = null;
+  /** A read waits, for a record or for a turn of the event loop. */
+  #isReading = false;
   #hasEnded = false;
   #failure: KafkaError | null = null;
   #isPollInHand = false;
@@ -40,11 +44,6 @@ export class Reading<K, V> {
 
   get isWaiting(): boolean {
     return this.#wake !== null;
-  }
-
-  /** What `poll()` gave is still in hand: an explicit commit covers it, as in Java. */
-  get isPollInHand(): boolean {
-    return this.#isPollInHand && this.#delivery.hasInHand;
   }
 
   /** There may be something new. */
@@ -66,16 +65,18 @@ export class Reading<K, V> {
 
   /** The next record; `done` after `end()`. */
   nextRecord(): Promise<IteratorResult<KafkaRecord<K, V>, undefined>> {
+    let isTurnOver: boolean;
     try {
       this.#comeForMore();
-      if (!this.#hasEnded && this.#failure === null && !this.#isTurnOver()) {
+      isTurnOver = this.#isTurnOver();
+      if (!this.#hasEnded && this.#failure === null && !isTurnOver) {
         const record = this.#delivery.nextRecord();
         if (record !== null) return Promise.resolve({ done: false, value: record });
       }
     } catch (error) {
-      return Promise.reject(error); // what a partition failed with
+      return Promise.reject(toKafkaError(error)); // what a partition failed with
     }
-    return this.#later(() => this.#delivery.nextRecord());
+    return this.#later(isTurnOver, () => this.#delivery.nextRecord());
   }
 
   /** The next batch; `done` after `end()`. */
@@ -83,15 +84,17 @@ export class Reading<K, V> {
     try {
       this.#comeForMore();
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(toKafkaError(error));
     }
     this.#readsToCheck = 0; // a batch is worth a look at the clock
-    return this.#later(() => this.#delivery.nextBatch(maxRecords));
+    return this.#later(this.#isTurnOver(), () => this.#delivery.nextBatch(maxRecords));
   }
 
-  /** Up to `maxRecords` in all, a batch per partition; empty when the time is up. */
+  /** Up to `maxRecords` in all, a batch per partition; empty when the time is up, or `end()` comes meanwhile. */
   async poll(maxRecords: number, timeoutMs: number): Promise<RecordBatch<K, V>[]> {
     this.#comeForMore();
+    // Not an empty array: a loop that polls for ever would then never let the event loop turn.
+    if (this.#hasEnded) throw closedError();
     let isTimeUp = timeoutMs <= 0;
     const timer = setTimeout(() => {
       isTimeUp = true;
@@ -100,6 +103,7 @@ export class Reading<K, V> {
     this.#readsToCheck = 0;
     try {
       const result = await this.#later(
+        this.#isTurnOver(),
         () => this.#pollNow(maxRecords),
         () => isTimeUp,
       );
@@ -108,6 +112,14 @@ export class Reading<K, V> {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** The application says that it is done with what `poll()` gave: an explicit commit covers it, as in Java. */
+  finishPolled(): void {
+    if (!this.#isPollInHand || !this.#delivery.hasInHand) return;
+    this.#isPollInHand = false;
+    this.#delivery.finishInHand();
+    this.#events.onHandChanged();
   }
 
   /** The application has stopped reading without coming for more: what it holds stays unfinished. */
@@ -121,7 +133,13 @@ export class Reading<K, V> {
     const batches: RecordBatch<K, V>[] = [];
     let left = maxRecords;
     while (left > 0) {
-      const batch = this.#delivery.nextBatch(left);
+      let batch: RecordBatch<K, V> | null;
+      try {
+        batch = this.#delivery.nextBatch(left);
+      } catch (error) {
+        if (batches.length === 0) throw error;
+        break; // what the other partitions gave first; it is thrown at the next call
+      }
       if (batch === null) break;
       batches.push(batch);
       left -= batch.recordCount;
@@ -130,7 +148,7 @@ export class Reading<K, V> {
   }
 
   #comeForMore(): void {
-    if (this.#wake !== null) {
+    if (this.#isReading) {
       const text = 'this consumer is being read already: one loop, or one poll() at a time';
       throw new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'ConcurrentReadError' });
     }
@@ -141,9 +159,22 @@ export class Reading<K, V> {
     this.#events.onHandChanged();
   }
 
-  async #later<T>(take: () => T | null, isTimeUp: () => boolean = () => false): Promise<IteratorResult<T, undefined>> {
+  async #later<T>(
+    isTurnOver: boolean,
+    take: () => T | null,
+    isTimeUp: () => boolean = () => false,
+  ): Promise<IteratorResult<T, undefined>> {
+    this.#isReading = true;
+    try {
+      if (isTurnOver) await this.#nextTurn();
+      return await this.#wait(take, isTimeUp);
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  async #wait<T>(take: () => T | null, isTimeUp: () => boolean): Promise<IteratorResult<T, undefined>> {
     for (;;) {
-      if (this.#isTurnOver()) await this.#nextTurn();
       if (this.#hasEnded) return { done: true, value: undefined };
       if (this.#failure !== null) throw this.#failure;
       const value = take();

@@ -57,6 +57,12 @@ export class Rebalances<K, V> {
     });
   }
 
+  /** Runs `step` when no revocation is under way (any more): at once, where none is. */
+  whenSettled(step: () => void): void {
+    if (this.#revocation === null) step();
+    else this.#after(() => Promise.resolve(step()));
+  }
+
   /** A manual assignment: no listener, no group. */
   assignManually(partitions: readonly (TopicPartition & { startAt: StartAt })[]): void {
     for (const { topic, partition, startAt } of partitions) {

@@ -27,12 +27,16 @@ export class Reporting {
     try {
       this.#listeners.emit(name, ...values);
     } catch (error) {
-      this.#logger?.error(`a listener of '${name}' has thrown: ${messageOf(error)}`);
+      if (name !== 'log') this.log('error', `a listener of '${name}' has thrown: ${messageOf(error)}`);
     }
   }
 
   log(level: LogLevel, message: string): void {
-    this.#logger?.[level](message);
+    try {
+      this.#logger?.[level](message);
+    } catch {
+      // A logger that throws has nobody to be told of it, and must not end a rebalance or a metadata refresh.
+    }
     this.tell('log', { level, message });
   }
 

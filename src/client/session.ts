@@ -1,5 +1,6 @@
 import { CLIENT_ERROR_CODES, ConfigError, KafkaError, RequestTimeoutError } from '../errors.ts';
 import type { StartAt, TopicPartition } from '../fetch/partition.ts';
+import { closedError } from './closed-error.ts';
 import { Commits } from './commits.ts';
 import { Delivery } from './delivery.ts';
 import { Engine } from './engine.ts';
@@ -32,10 +33,13 @@ export class Session<K, V> {
   readonly #rebalances: Rebalances<K, V>;
   readonly #commits: Commits<K, V>;
   #mode: 'none' | 'subscribed' | 'assigned' = 'none';
+  /** What `assign` was given last. */
+  #manual: readonly TopicPartition[] = [];
   #listener: RebalanceListener = {};
   #failure: KafkaError | null = null;
   #isExpelled = false;
   #closing: Promise<void> | null = null;
+  #isClosed = false;
   #resolveClosed: () => void = () => undefined;
   #wakeOnHandChange: () => void = () => undefined;
   #unfollowSignal: () => void = () => undefined;
@@ -87,10 +91,14 @@ export class Session<K, V> {
   assign(partitions: readonly (TopicPartition & { startAt: StartAt })[]): void {
     this.#mustGoOn();
     if (this.#mode === 'subscribed') throw new ConfigError('assign() after subscribe(): call unsubscribe() first');
-    this.#dropManualAssignment();
+    if (this.#mode === 'assigned') this.#dropManualAssignment();
     this.#mode = partitions.length > 0 ? 'assigned' : 'none';
-    this.#engine.send({ type: 'assign', partitions });
-    this.#rebalances.assignManually(partitions);
+    this.#manual = partitions;
+    this.#rebalances.whenSettled(() => {
+      if (this.#manual !== partitions || this.#closing !== null) return; // changed while the group was being left
+      this.#engine.send({ type: 'assign', partitions });
+      this.#rebalances.assignManually(partitions);
+    });
   }
 
   unsubscribe(): void {
@@ -104,7 +112,8 @@ export class Session<K, V> {
   /** Also while closing: a listener of the last revocation may commit. */
   async commit(offsets: readonly TopicPartitionOffset[] | undefined): Promise<void> {
     if (this.#failure !== null) throw this.#failure;
-    if (offsets === undefined && this.reading.isPollInHand) this.delivery.finishInHand();
+    if (this.#isClosed) throw closedError();
+    if (offsets === undefined) this.reading.finishPolled();
     await this.#commits.commit(offsets);
   }
 
@@ -167,11 +176,14 @@ export class Session<K, V> {
     this.#unfollowSignal();
     this.reading.end();
     await this.#untilHandIsEmpty(deadline);
+    // Whatever is still in hand stays unfinished: the commit of the rest and the goodbye must not wait for it.
+    this.reading.abandon();
     // A group's partitions are committed when they are revoked, which `close` brings about.
     if (this.#mode === 'assigned') await this.#commitFinished([...this.delivery.partitions], deadline);
     const closed = new Promise<void>((resolve) => (this.#resolveClosed = resolve));
     this.#engine.send({ type: 'close', timeoutMs: Math.max(0, deadline - performance.now()) });
     await closed;
+    this.#isClosed = true;
     this.#commits.failAll(closedError());
     this.#lookups.failAll(closedError());
     this.delivery.remove([...this.delivery.partitions]);
@@ -184,7 +196,7 @@ export class Session<K, V> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         const text = `close() has waited ${Math.round(waitMs)} ms for the application to finish what it holds, and goes on without`;
-        this.#reporting.log('warn', `${text}; inside a loop, break first`);
+        this.#reporting.log('warn', `${text}; inside a loop, break first, and after poll(), commit`);
         resolve();
       }, waitMs);
       this.#wakeOnHandChange = () => {
@@ -221,6 +233,7 @@ export class Session<K, V> {
       case 'revoking':
         if (event.lost) this.#isExpelled = true;
         this.#rebalances.revoking(event.partitions, event.lost);
+        this.#wakePositionWaits();
         return;
       case 'collect':
         this.#sendProgress();
@@ -293,7 +306,10 @@ export class Session<K, V> {
   }
 
   #dropManualAssignment(): void {
-    const partitions = [...this.delivery.partitions].map(({ topic, partition }) => ({ topic, partition }));
+    this.#manual = [];
+    const dropped = [...this.delivery.partitions].filter(({ isBlocked }) => !isBlocked);
+    void this.#commitFinished(dropped); // notes the offsets before the partitions are gone
+    const partitions = dropped.map(({ topic, partition }) => ({ topic, partition }));
     this.delivery.remove(partitions);
     this.#engine.send({ type: 'stop', partitions });
     this.#wakePositionWaits();
@@ -322,8 +338,4 @@ export class Session<K, V> {
 function listenerError(name: string, cause: unknown): KafkaError {
   const text = `${name} has thrown: ${cause instanceof Error ? cause.message : String(cause)}`;
   return new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'ListenerError', cause });
-}
-
-function closedError(): KafkaError {
-  return new KafkaError('the consumer is closed', { code: CLIENT_ERROR_CODES.CLOSED, name: 'ConsumerClosedError' });
 }
