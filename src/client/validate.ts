@@ -38,6 +38,8 @@ export interface Settings {
 }
 
 const MAX_INT32 = 0x7fffffff;
+/** What a response holds besides the records, at the least (librdkafka reckons with the same). */
+const RESPONSE_OVERHEAD_BYTES = 512;
 
 type Rule =
   | { kind: 'int'; default: number; min: number; max?: number }
@@ -135,9 +137,19 @@ function validated(name: string, rule: Rule, value: unknown): unknown {
       if (typeof value === 'function') return value;
       throw wrong(name, value, 'a function (bytes, context) => value');
     case 'object':
-      if (typeof value === 'object') return value;
-      throw wrong(name, value, name === 'signal' ? 'an AbortSignal' : 'a logger, or null');
+      return name === 'signal' ? signal(value) : logger(value);
   }
+}
+
+function signal(value: unknown): unknown {
+  // Not by class: polyfills and other realms have signals, too.
+  if (hasFunctions(value, ['addEventListener', 'removeEventListener']) && 'aborted' in value) return value;
+  throw wrong('signal', value, 'an AbortSignal');
+}
+
+function logger(value: unknown): unknown {
+  if (value === null || hasFunctions(value, ['debug', 'info', 'warn', 'error'])) return value;
+  throw wrong('logger', value, 'an object with the functions debug, info, warn and error, or null for silence');
 }
 
 /** What one option alone cannot tell. */
@@ -153,6 +165,15 @@ function checkTogether(settings: Settings, given: Record<string, unknown>): void
   if (settings.groupId === null && settings.groupInstanceId !== null)
     throw new ConfigError('groupInstanceId needs a groupId');
   if (settings.groupId === null) settings.enableAutoCommit = false;
+  const mostFrameBytes = settings.fetchMaxBytes + RESPONSE_OVERHEAD_BYTES;
+  if (settings.receiveMessageMaxBytes < mostFrameBytes) {
+    if (given['receiveMessageMaxBytes'] !== undefined) {
+      throw new ConfigError(
+        `receiveMessageMaxBytes (${settings.receiveMessageMaxBytes}) must be at least ${RESPONSE_OVERHEAD_BYTES} more than fetchMaxBytes (${settings.fetchMaxBytes}): no response would be read`,
+      );
+    }
+    settings.receiveMessageMaxBytes = Math.min(mostFrameBytes, MAX_INT32);
+  }
   if (settings.retryBackoffMaxMs < settings.retryBackoffMs) settings.retryBackoffMaxMs = settings.retryBackoffMs;
   if (settings.reconnectBackoffMaxMs < settings.reconnectBackoffMs)
     settings.reconnectBackoffMaxMs = settings.reconnectBackoffMs;
@@ -169,8 +190,17 @@ function wrong(name: string, value: unknown, takes: string): ConfigError {
 
 export function show(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
-  if (typeof value === 'object' && value !== null) return JSON.stringify(value);
-  return String(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return 'an object'; // one with a cycle or a BigInt in it
+  }
+}
+
+function hasFunctions(value: unknown, names: readonly string[]): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
 }
 
 function oneOf(values: readonly string[]): string {
