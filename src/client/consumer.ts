@@ -198,7 +198,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   }
 
   /**
-   * Waits until the application comes for more (so, inside a loop, `break` first), commits what is finished, leaves the
+   * Waits until a loop comes for more (so, inside a loop, `break` first; what `poll()` gave is not waited for), commits what is finished, leaves the
    * group and closes all connections, by `timeoutMs` (default 30,000) at the latest. Legal at any time, also twice.
    */
   async close({ timeoutMs = DEFAULT_CLOSE_MS }: { timeoutMs?: number } = {}): Promise<void> {

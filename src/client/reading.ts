@@ -114,9 +114,14 @@ export class Reading<K, V> {
     }
   }
 
+  /** The application holds what `poll()` gave. */
+  get isPollInHand(): boolean {
+    return this.#isPollInHand && this.#delivery.hasInHand;
+  }
+
   /** The application says that it is done with what `poll()` gave: an explicit commit covers it, as in Java. */
   finishPolled(): void {
-    if (!this.#isPollInHand || !this.#delivery.hasInHand) return;
+    if (!this.isPollInHand) return;
     this.#isPollInHand = false;
     this.#delivery.finishInHand();
     this.#events.onHandChanged();

@@ -17,6 +17,8 @@ import type { Settings } from './validate.ts';
 
 /** The end of the time for `close()` that is kept for the commit and the goodbye, whatever the application holds. */
 const CLOSE_RESERVE_MS = 5000;
+/** A handler may well take so long; a loop that waits for its own `close()` would never come back. */
+const CLOSE_WARNING_MS = 1000;
 /** What an aborted signal allows, as `close()` does by default. */
 const ABORT_CLOSE_MS = 30_000;
 
@@ -190,21 +192,21 @@ export class Session<K, V> {
     this.#wakePositionWaits();
   }
 
+  /** A loop comes back when its handler is done. After `poll()` nobody can tell whether the application still works on it. */
   async #untilHandIsEmpty(deadline: number): Promise<void> {
     const waitMs = Math.max(0, deadline - performance.now() - CLOSE_RESERVE_MS);
-    if (!this.delivery.hasInHand || waitMs === 0) return;
+    if (!this.delivery.hasInHand || this.reading.isPollInHand || waitMs === 0) return;
+    const text = 'close() waits for the loop to finish what it holds; inside a loop, break before you close';
+    const warning = setTimeout(() => this.#reporting.log('warn', text), Math.min(CLOSE_WARNING_MS, waitMs));
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
-        const text = `close() has waited ${Math.round(waitMs)} ms for the application to finish what it holds, and goes on without`;
-        this.#reporting.log('warn', `${text}; inside a loop, break first, and after poll(), commit`);
-        resolve();
-      }, waitMs);
+      const timer = setTimeout(resolve, waitMs);
       this.#wakeOnHandChange = () => {
         if (this.delivery.hasInHand) return;
         clearTimeout(timer);
         resolve();
       };
     });
+    clearTimeout(warning);
   }
 
   #onEvent(event: EngineEvent): void {
