@@ -67,17 +67,22 @@ export class Connection {
 
   /** Connects, and asks the broker what it speaks. Rejects with ConnectionError, RequestTimeoutError or ProtocolError. */
   static async open(options: ConnectionOptions): Promise<Connection> {
-    const connection = new Connection(options);
-    options.onOpening(connection);
+    let connection: Connection | undefined;
     try {
+      connection = new Connection(options); // throws for a port that cannot be, which metadata may name
+      options.onOpening(connection);
       await connection.#connected();
       await connection.#negotiate();
+      return connection;
     } catch (error) {
-      const kafkaError = error instanceof KafkaError ? error : new ConnectionError(String(error), { cause: error });
-      connection.close(kafkaError);
+      const { host, port } = options;
+      const kafkaError =
+        error instanceof KafkaError
+          ? error
+          : new ConnectionError(`${host}:${port}: ${String(error)}`, { cause: error });
+      connection?.close(kafkaError);
       throw kafkaError;
     }
-    return connection;
   }
 
   private constructor(options: ConnectionOptions) {
@@ -116,16 +121,10 @@ export class Connection {
    * @param options.timeoutMs  from the moment of writing; default `requestTimeoutMs`
    * @param options.maxVersion where the request can only be said in an older version
    */
-  send<Req, Res>(api: Api<Req, Res>, request: Req, options: SendOptions = {}): Promise<Res> {
+  async send<Req, Res>(api: Api<Req, Res>, request: Req, options: SendOptions = {}): Promise<Res> {
     const { timeoutMs = this.#options.requestTimeoutMs, maxVersion = api.maxVersion } = options;
-    if (this.#closed !== null) return Promise.reject(this.#closed);
-    let version: number;
-    try {
-      version = Math.min(this.versionOf(api), maxVersion);
-    } catch (error) {
-      return Promise.reject(error); // versionOf throws UnsupportedVersionError only
-    }
-    return this.#send(api, version, request, timeoutMs);
+    if (this.#closed !== null) throw this.#closed;
+    return this.#send(api, Math.min(this.versionOf(api), maxVersion), request, timeoutMs);
   }
 
   /** Fails all that is in flight with `error` and drops the socket. Does nothing the second time. */
@@ -195,17 +194,18 @@ export class Connection {
         timer: undefined,
       };
       // KIP-219: the broker counts on a throttled client to hold back; heartbeats are let through, as the broker does.
-      if (this.#delayed.length > 0 || (performance.now() < this.#mutedUntil && api.name !== 'Heartbeat'))
-        this.#delayed.push(pending);
+      if (performance.now() < this.#mutedUntil && api.name !== 'Heartbeat') this.#delayed.push(pending);
       else this.#write(pending);
     });
   }
 
   #write(request: Pending): void {
+    // Node takes a longer time-out for 1 ms: a poll interval and a margin may well come to more than 24 days.
+    const timeoutMs = Math.min(request.timeoutMs, MAX_INT32);
     request.timer = setTimeout(() => {
-      const what = `${request.api.name} to ${this.address} was not answered within ${request.timeoutMs} ms`;
+      const what = `${request.api.name} to ${this.address} was not answered within ${timeoutMs} ms`;
       this.close(new RequestTimeoutError(what, { api: request.api.name }));
-    }, request.timeoutMs);
+    }, timeoutMs);
     this.#pending.push(request);
     this.#socket.write(request.frame);
   }
@@ -250,6 +250,7 @@ export class Connection {
     this.#mutedUntil = Math.max(this.#mutedUntil, performance.now() + waitMs);
     clearTimeout(this.#unmute);
     this.#unmute = setTimeout(() => {
+      this.#mutedUntil = 0; // a timer may be a moment early: what comes then would wait for one that never fires
       const delayed = this.#delayed;
       this.#delayed = [];
       for (const request of delayed) this.#write(request);
