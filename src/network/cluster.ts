@@ -3,7 +3,7 @@ import { ConnectionError, KafkaError } from '../errors.ts';
 import { findCoordinator } from '../protocol/api/find-coordinator.ts';
 import { metadata as metadataApi } from '../protocol/api/metadata.ts';
 import { NO_UUID } from '../protocol/codec.ts';
-import { kafkaErrorOf } from '../protocol/error-codes.ts';
+import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
 import { Connection } from './connection.ts';
 import { ClusterMetadata, type BrokerAddress } from './metadata.ts';
 import { Pauses } from './pauses.ts';
@@ -35,6 +35,13 @@ export interface ClusterOptions {
  */
 export type Purpose = 'fetch' | 'coordinator' | 'lookup';
 
+/** A connection on its way, or there. */
+interface Opening {
+  readonly promise: Promise<Connection>;
+  /** Null until it is there. */
+  connection: Connection | null;
+}
+
 interface Refresh {
   readonly topics: Set<string>;
   readonly done: Promise<void>;
@@ -46,10 +53,10 @@ interface Refresh {
 export class Cluster {
   readonly metadata = new ClusterMetadata();
   #options: ClusterOptions;
-  #open = new Map<string, Promise<Connection>>();
+  #open = new Map<string, Opening>();
   #all = new Set<Connection>();
   #failures = new Map<string, number>();
-  #general: Promise<Connection> | null = null;
+  #general: Opening | null = null;
   #queued: Refresh | null = null;
   #refreshing = false;
   #pauses = new Pauses();
@@ -66,18 +73,14 @@ export class Cluster {
   connection(nodeId: number, purpose: Purpose): Promise<Connection> {
     const key = `${nodeId}/${purpose}`;
     const known = this.#open.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined && isUsable(known)) return known.promise;
     const broker = this.metadata.brokers.get(nodeId);
     if (broker === undefined) return Promise.reject(new ConnectionError(`broker ${nodeId} is not in the metadata`));
-    const opening = this.#connectAfterBackoff(broker);
-    this.#open.set(key, opening);
-    const forget = (): void => {
+    const opening = watched(this.#connectAfterBackoff(broker), () => {
       if (this.#open.get(key) === opening) this.#open.delete(key);
-    };
-    opening.then((connection) => {
-      connection.closed.then(forget, forget);
-    }, forget);
-    return opening;
+    });
+    this.#open.set(key, opening);
+    return opening.promise;
   }
 
   /** Asks for these topics, and joins what is asked for already. Resolves once an answer is in, however long that takes. */
@@ -160,23 +163,27 @@ export class Cluster {
       includeClusterAuthorizedOperations: false,
       includeTopicAuthorizedOperations: false,
     });
-    if (response.errorCode !== 0) throw kafkaErrorOf(response.errorCode, { api: 'Metadata' });
+    const { errorCode } = response;
+    if (errorCode === ERROR_CODES.REBOOTSTRAP_REQUIRED) {
+      // KIP-1102: what is known of the brokers is out of date; the bootstrap list is all that is left.
+      const error = new ConnectionError(kafkaErrorOf(errorCode, { api: 'Metadata' }).message, { api: 'Metadata' });
+      this.metadata.brokers.clear();
+      connection.close(error);
+      throw error;
+    }
+    if (errorCode !== 0) throw kafkaErrorOf(errorCode, { api: 'Metadata' });
     this.metadata.update(response);
   }
 
   /** Any broker will do: the one in use, else the known ones in random order, else the bootstrap list (KIP-899). */
   #generalConnection(): Promise<Connection> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
-    if (this.#general !== null) return this.#general;
-    const opening = this.#connectToAny();
-    this.#general = opening;
-    const forget = (): void => {
+    if (this.#general !== null && isUsable(this.#general)) return this.#general.promise;
+    const opening = watched(this.#connectToAny(), () => {
       if (this.#general === opening) this.#general = null;
-    };
-    opening.then((connection) => {
-      connection.closed.then(forget, forget);
-    }, forget);
-    return opening;
+    });
+    this.#general = opening;
+    return opening.promise;
   }
 
   async #connectToAny(): Promise<Connection> {
@@ -235,6 +242,21 @@ export class Cluster {
     const { reconnectBackoffMs, reconnectBackoffMaxMs, random } = this.#options;
     return this.#pauses.wait(backoffMs(attempt, reconnectBackoffMs, reconnectBackoffMaxMs, random()));
   }
+}
+
+/** @param onGone the attempt has failed, or the connection that it gave is closed */
+function watched(promise: Promise<Connection>, onGone: () => void): Opening {
+  const opening: Opening = { promise, connection: null };
+  promise.then((connection) => {
+    opening.connection = connection;
+    void connection.closed.then(onGone);
+  }, onGone);
+  return opening;
+}
+
+/** A connection that was closed this very moment is still in its owner's map: `closed` is told a little later. */
+function isUsable({ connection }: Opening): boolean {
+  return connection === null || connection.isOpen;
 }
 
 function newRefresh(topics = new Set<string>()): Refresh {

@@ -4,6 +4,8 @@ import type { ApiRange } from '../protocol/header.ts';
 import type { Cluster } from './cluster.ts';
 import type { Connection, SendOptions } from './connection.ts';
 
+const ABANDONED = 'this client has closed its connection to the coordinator';
+
 /** The broker that coordinates one group, and the connection that only group requests use. */
 export class Coordinator {
   #cluster: Cluster;
@@ -12,6 +14,8 @@ export class Coordinator {
   #nodeId = -1;
   #connection: Connection | null = null;
   #opening: Promise<Connection> | null = null;
+  /** Counts what `disconnect` and `forget` have ended. */
+  #attempt = 0;
 
   /** @param onLost a connection that was in use is gone */
   constructor(cluster: Cluster, groupId: string, onLost: (error: ConnectionError) => void) {
@@ -47,7 +51,8 @@ export class Coordinator {
     const connection = this.#connection;
     this.#connection = null;
     this.#opening = null;
-    connection?.close(new ConnectionError('this client has closed its connection to the coordinator'));
+    this.#attempt++;
+    connection?.close(new ConnectionError(ABANDONED));
   }
 
   /** The coordinator is another broker, or silent. */
@@ -58,31 +63,33 @@ export class Coordinator {
 
   #ready(): Promise<Connection> {
     if (this.#connection?.isOpen === true) return Promise.resolve(this.#connection);
-    if (this.#opening !== null) return this.#opening;
-    const opening = this.#connect().then(
-      (connection) => {
-        if (this.#opening === opening) {
-          this.#opening = null;
-          this.#adopt(connection);
-        }
-        return connection;
-      },
-      (error: unknown) => {
-        if (this.#opening === opening) {
-          this.#opening = null;
-          this.#nodeId = -1;
-        }
-        throw error;
-      },
-    );
-    this.#opening = opening;
-    return opening;
+    this.#opening ??= this.#connect(this.#attempt);
+    return this.#opening;
   }
 
-  async #connect(): Promise<Connection> {
-    const nodeId = this.#nodeId === -1 ? await this.#cluster.findCoordinator(this.#groupId) : this.#nodeId;
-    this.#nodeId = nodeId;
-    return this.#cluster.connection(nodeId, 'coordinator');
+  /** @param attempt what began before the last `disconnect` or `forget` ends in an error, as what was in flight does */
+  async #connect(attempt: number): Promise<Connection> {
+    try {
+      const nodeId = this.#nodeId === -1 ? await this.#cluster.findCoordinator(this.#groupId) : this.#nodeId;
+      this.#mustBeWanted(attempt);
+      this.#nodeId = nodeId;
+      const connection = await this.#cluster.connection(nodeId, 'coordinator');
+      if (attempt !== this.#attempt && nodeId !== this.#nodeId) connection.close(new ConnectionError(ABANDONED));
+      this.#mustBeWanted(attempt);
+      this.#opening = null;
+      this.#adopt(connection);
+      return connection;
+    } catch (error) {
+      if (attempt === this.#attempt) {
+        this.#opening = null;
+        this.#nodeId = -1;
+      }
+      throw error;
+    }
+  }
+
+  #mustBeWanted(attempt: number): void {
+    if (attempt !== this.#attempt) throw new ConnectionError(ABANDONED);
   }
 
   #adopt(connection: Connection): void {

@@ -49,8 +49,10 @@ export class ClusterMetadata {
     for (const topic of response.topics) {
       if (topic.name === null) continue;
       const known = this.topics.get(topic.name);
-      const sameTopic = known !== undefined && (known.topicId === topic.topicId || known.topicId === NO_UUID);
-      if (topic.errorCode !== 0 && topic.partitions.length === 0 && sameTopic && known.partitions.length > 0) {
+      const sameId = known !== undefined && (known.topicId === topic.topicId || known.topicId === NO_UUID);
+      // An answer without an id is one of a broker before Metadata v10, or an error: no sign of another topic.
+      const sameTopic = known !== undefined && (sameId || topic.topicId === NO_UUID);
+      if (topic.errorCode !== 0 && topic.partitions.length === 0 && sameId && known.partitions.length > 0) {
         // A broker that has only just started may not know the topic yet: its leaders stand until they fail.
         known.errorCode = topic.errorCode;
         continue;
