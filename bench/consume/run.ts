@@ -10,7 +10,7 @@
  */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { TestAdmin } from '../../test/harness/admin.ts';
@@ -154,6 +154,8 @@ function report(runs: readonly Run[]): void {
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     node: process.version,
+    // The runs themselves keep one to two cores busy; more than that was somebody else, and the figures are too low.
+    loadAverage: round3(loadavg()[0] ?? NaN),
   };
   const topic = { records, size, partitions: 1, kafka: broker.version };
   const date = new Date().toISOString().slice(0, 10);
