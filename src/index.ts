@@ -1,3 +1,4 @@
+export { configFromProperties } from './client/config-from-properties.ts';
 export { Consumer } from './client/consumer.ts';
 export type {
   Assignment,
@@ -9,6 +10,7 @@ export type {
 } from './client/events.ts';
 export type { Logger } from './client/logger.ts';
 export type { ConsumerOptions } from './client/options.ts';
+export { parseProperties } from './client/parse-properties.ts';
 export type { LogLevel } from './client/port.ts';
 export type { RebalanceListener } from './client/rebalances.ts';
 export { RecordBatch } from './client/record-batch.ts';

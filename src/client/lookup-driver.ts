@@ -94,9 +94,13 @@ export class LookupDriver {
         try {
           return await Promise.race([ask(), timeUp]);
         } catch (error) {
-          const { retriable, code } = toKafkaError(error);
+          const failure = toKafkaError(error);
+          const { retriable, code } = failure;
           const isWorthIt = retriable && code !== ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION;
           if (!isWorthIt || this.#engine.isClosed || this.#engine.now() >= deadline) throw error;
+          // Codes below −1000 are this side's: a broker is out of reach, or gives an address of itself that is.
+          if (code < -1000 || failure instanceof RequestTimeoutError)
+            this.#engine.emit({ type: 'trouble', error: failure });
         }
         await this.#pauses.wait(this.#engine.settings.retryBackoffMs);
       }
