@@ -8,6 +8,7 @@
  */
 import type { KafkaError } from '../errors.ts';
 import type { LeaveGroupResponse } from '../protocol/api/leave-group.ts';
+import { ERROR_CODES } from '../protocol/error-codes.ts';
 import { describeCode, fatalError, verdictOf } from './answers.ts';
 import { compareStrings } from './assignors/assignor.ts';
 import type { ClassicGroupOptions, GroupAction, GroupEvent, TopicPartition } from './events.ts';
@@ -237,7 +238,10 @@ export class ClassicGroup {
     const waitMs = member.search.failed(now);
     const isFatal = errorCode === null ? !error.retriable : verdictOf('FindCoordinator', errorCode) === 'fatal';
     if (isFatal && member.needsCoordinator()) {
-      member.fail(errorCode === null ? error : fatalError('FindCoordinator', errorCode, member.options));
+      // What concerns the group we can say best; what concerns the connection (credentials, versions) the one who made it.
+      const isAboutGroup =
+        errorCode === ERROR_CODES.INVALID_GROUP_ID || errorCode === ERROR_CODES.GROUP_AUTHORIZATION_FAILED;
+      member.fail(isAboutGroup ? fatalError('FindCoordinator', errorCode, member.options) : error);
     } else {
       member.log('warn', `no coordinator found, again in ${waitMs} ms: ${error.message}`);
     }

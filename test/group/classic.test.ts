@@ -253,6 +253,14 @@ describe('without an answer', () => {
   });
 });
 
+it('a look-up refused for the credentials keeps the error that says so', () => {
+  const rig = new Rig();
+  rig.on({ type: 'subscribed', topics: ['orders'] });
+  const error = new AuthenticationError('wrong password');
+  rig.on({ type: 'coordinatorFailed', id: rig.last('findCoordinator').id, errorCode: error.code, error });
+  expect(rig.last('fail').error).toBe(error);
+});
+
 it('a rebalance timeout near the limit of a timer does not overflow', () => {
   const rig = new Rig({ rebalanceTimeoutMs: 2 ** 31 - 1 });
   rig.joining();
