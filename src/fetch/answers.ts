@@ -28,10 +28,14 @@ export interface FetchedAnswer extends TopicPartition {
   records: Buffer | null;
 }
 
+/** A failure that goes on for so many tries is told. */
+const FAILURES_BEFORE_WARNING = 3;
+
 /** No answer came at all: the connection broke, timed out, or could not be made. The leader may be another by now. */
 export function requestFailed(fetcher: Fetcher, id: number, error: KafkaError, now: number): FetchAction[] {
   const actions: FetchAction[] = [];
   const topics = new Set<string>();
+  let untold: PartitionState | null = null;
   for (const state of fetcher.finished(id)) {
     if (!error.retriable && error.name !== 'ProtocolError') {
       actions.push(fetcher.fail(state, error));
@@ -41,7 +45,13 @@ export function requestFailed(fetcher: Fetcher, id: number, error: KafkaError, n
     const needsMetadata = state.stage !== 'committed';
     fetcher.retryLater(state, now, needsMetadata);
     if (needsMetadata) topics.add(state.topic);
+    // A broker may go away for a moment; what goes on (an advertised listener out of reach, say) has to be seen.
+    if (state.hasWarned || (state.failures < FAILURES_BEFORE_WARNING && error.retriable)) continue;
+    state.hasWarned = true;
+    untold = state;
   }
+  if (untold !== null)
+    actions.push({ type: 'log', level: 'warn', message: `${untold.name}: ${error.message}; trying again` });
   if (topics.size > 0) actions.push({ type: 'refreshMetadata', topics: [...topics] });
   return actions;
 }
@@ -78,9 +88,11 @@ export function offsetsListed(
   for (const state of fetcher.finished(id)) {
     if (state.stage !== 'reset') continue;
     const answer = byKey.get(partitionKey(state.topic, state.partition));
-    if (answer === undefined) fetcher.retryLater(state, now, true);
-    else if (answer.errorCode !== 0) onError(fetcher, state, answer.errorCode, 'ListOffsets', now, actions);
-    else actions.push(positioned(state, Math.max(0, answer.offset), true));
+    if (answer !== undefined && answer.errorCode !== 0)
+      onError(fetcher, state, answer.errorCode, 'ListOffsets', now, actions);
+    // −1 is no offset: taken for 0 it would send a consumer of the newest records back to the oldest.
+    else if (answer === undefined || answer.offset < 0) retryWithMetadata(fetcher, state, now, actions);
+    else actions.push(positioned(state, answer.offset, true));
   }
   return actions;
 }
@@ -98,9 +110,10 @@ export function recordsFetched(
     if (state.stage !== 'fetch') continue;
     const answer = byKey.get(partitionKey(state.topic, state.partition));
     const code = errorCode !== 0 ? errorCode : (answer?.errorCode ?? 0);
-    // A response that ran out of room leaves partitions out: they are simply asked again.
     if (code !== 0) onError(fetcher, state, code, 'Fetch', now, actions);
     else if (answer !== undefined) onRecords(fetcher, state, answer, actions);
+    // Left out, which no broker does without a session: asked again, but not at the speed of the network.
+    else fetcher.retryLater(state, now, false);
   }
   return actions;
 }
@@ -111,6 +124,7 @@ function onRecords(fetcher: Fetcher, state: PartitionState, answer: FetchedAnswe
   const wasCaughtUp = state.isCaughtUp;
   const { end, nextOffset, error } = walk(bytes, state);
   state.succeeded();
+  state.resets = 0;
   state.position = Math.max(fetchOffset, nextOffset);
   state.isCaughtUp = state.position >= answer.highWatermark;
   // Also without a record: that the end is reached is news to the application.
@@ -189,7 +203,7 @@ function onError(
   const error = kafkaErrorOf(code, { api, context: state.name });
   switch (code) {
     case 1: // OFFSET_OUT_OF_RANGE
-      outOfRange(fetcher, state, actions);
+      outOfRange(fetcher, state, now, actions);
       return;
     case 6: // NOT_LEADER_OR_FOLLOWER
     case 9: // REPLICA_NOT_AVAILABLE
@@ -235,7 +249,7 @@ function retryWithMetadata(fetcher: Fetcher, state: PartitionState, now: number,
   actions.push({ type: 'refreshMetadata', topics: [state.topic] });
 }
 
-function outOfRange(fetcher: Fetcher, state: PartitionState, actions: FetchAction[]): void {
+function outOfRange(fetcher: Fetcher, state: PartitionState, now: number, actions: FetchAction[]): void {
   const { topic, partition, position: offset } = state;
   const timestamp = fetcher.resetTimestamp();
   if (timestamp === null) {
@@ -250,6 +264,9 @@ function outOfRange(fetcher: Fetcher, state: PartitionState, actions: FetchActio
     message: `${state.name}: offset ${offset} is not on the broker (any more); going to the ${target} one`,
   });
   state.resetTo(timestamp);
+  // The offset that the broker itself has named is out of range as well: it will not be better at once.
+  if (state.resets > 0) fetcher.backOff(state, state.resets - 1, now);
+  state.resets++;
 }
 
 function recordTooLarge(fetcher: Fetcher, state: PartitionState): KafkaError {

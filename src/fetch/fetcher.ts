@@ -131,8 +131,7 @@ export class Fetcher {
       const leader = this.#leaders.partition(state.topic, state.partition)?.leader ?? -1;
       if (leader < 0) {
         // The leader may be elected any moment: ask, and if it is still not known, back off before asking again.
-        state.needsMetadata = true;
-        state.retryAt = now + this.#backoff(state.failures++);
+        this.retryLater(state, now, true);
         unknown.add(state.topic);
       } else if (state.stage === 'reset') push(resets, leader, state);
       else if (state.buffered >= this.settings.maxPartitionFetchBytes) fullNodes.add(leader);
@@ -185,8 +184,13 @@ export class Fetcher {
 
   /** Backs off, the longer the more often it failed in a row; with `needsMetadata` it also waits for the next metadata. */
   retryLater(state: PartitionState, now: number, needsMetadata: boolean): void {
-    state.retryAt = now + this.#backoff(state.failures++);
+    this.backOff(state, state.failures++, now);
     state.needsMetadata = needsMetadata;
+  }
+
+  backOff(state: PartitionState, attempt: number, now: number): void {
+    const { retryBackoffMs, retryBackoffMaxMs, random } = this.settings;
+    state.retryAt = now + backoffMs(attempt, retryBackoffMs, retryBackoffMaxMs, random());
   }
 
   resetTimestamp(): number | null {
@@ -258,11 +262,6 @@ export class Fetcher {
 
   #leaderEpoch(state: PartitionState): number {
     return this.#leaders.partition(state.topic, state.partition)?.leaderEpoch ?? -1;
-  }
-
-  #backoff(attempt: number): number {
-    const { retryBackoffMs, retryBackoffMaxMs, random } = this.settings;
-    return backoffMs(attempt, retryBackoffMs, retryBackoffMaxMs, random());
   }
 }
 

@@ -44,6 +44,8 @@ export class PartitionState implements TopicPartition {
   /** Its leader is unknown or was wrong: waits for the next metadata. */
   needsMetadata = false;
   hasWarned = false;
+  /** By OFFSET_OUT_OF_RANGE, since records were last fetched. */
+  resets = 0;
   /** Answers in a row that held nothing but the beginning of a batch. */
   cutOff = 0;
 
