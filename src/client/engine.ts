@@ -33,6 +33,7 @@ export class Engine implements EnginePort, EngineContext {
   #inbox: EngineCommand[] = [];
   #isStepping = false;
   #isStarted = false;
+  #isAlone = false;
   #autoCommitAt = Infinity;
   #closeBy = Infinity;
   #isClosed = false;
@@ -63,6 +64,7 @@ export class Engine implements EnginePort, EngineContext {
     });
     const parts = { commits: this.#commits, metadata: this.#metadata, onLeft: () => this.#finishClosing() };
     this.#group = settings.groupId === null ? null : new GroupDriver(this, settings.groupId, parts);
+    this.#setAlone(true);
   }
 
   get isClosed(): boolean {
@@ -140,13 +142,14 @@ export class Engine implements EnginePort, EngineContext {
     switch (command.type) {
       case 'subscribe':
         this.#start(now);
+        this.#setAlone(false);
         this.#metadata.want(command.topics);
         this.#group?.subscribe(command.topics, now);
         return;
       case 'assign':
         this.#start(now);
         this.#metadata.want(command.partitions.map(({ topic }) => topic));
-        this.#commits.perform(this.#commits.committer.setMembership(NO_MEMBERSHIP));
+        this.#setAlone(true);
         return;
       case 'unsubscribe':
         this.#metadata.want([]);
@@ -204,6 +207,13 @@ export class Engine implements EnginePort, EngineContext {
       mayWaitForRejoin: command.purpose === 'call',
       isRetried: command.purpose !== 'auto',
     });
+  }
+
+  /** Whoever has not subscribed commits in nobody's name; a subscriber's commits wait until it is a member. */
+  #setAlone(isAlone: boolean): void {
+    if (isAlone === this.#isAlone) return;
+    this.#isAlone = isAlone;
+    this.#commits.perform(this.#commits.committer.setMembership(isAlone ? NO_MEMBERSHIP : null));
   }
 
   #start(now: number): void {

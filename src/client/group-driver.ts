@@ -201,11 +201,9 @@ export class GroupDriver {
   /** Thrown out of the group: what was not committed by now will be consumed again by another member. */
   #lose(): void {
     const { commits } = this.#parts;
-    commits.committer.setMembership(null);
     const text = 'not committed: the group has gone on without this member';
-    commits.perform(
-      commits.committer.failAll(new FencedError(text, { code: 25, name: 'UNKNOWN_MEMBER_ID', api: 'OffsetCommit' })),
-    );
+    const error = new FencedError(text, { code: 25, name: 'UNKNOWN_MEMBER_ID', api: 'OffsetCommit' });
+    commits.perform(commits.committer.expel(error));
   }
 
   async #findCoordinator(id: number): Promise<void> {

@@ -51,6 +51,8 @@ export interface CommitterSettings {
 interface Running extends CommitJob {
   left: OffsetToCommit[];
   done: OffsetToCommit[];
+  /** What some of its offsets have failed with, while others are still to be sent again. */
+  error: KafkaError | null;
   attempts: number;
   retryAt: number;
 }
@@ -64,6 +66,8 @@ export class Committer {
   #queue: Running[] = [];
   #inFlight: { requestId: number; membership: Membership; job: Running } | null = null;
   #membership: Membership | null = null;
+  /** Thrown out of the group, and not on the way back yet: why nothing can be committed. */
+  #expulsion: KafkaError | null = null;
   #lastRequestId = 0;
 
   constructor(settings: CommitterSettings) {
@@ -75,7 +79,7 @@ export class Committer {
   }
 
   commit(job: CommitJob): void {
-    this.#queue.push({ ...job, left: [...job.offsets], done: [], attempts: 0, retryAt: 0 });
+    this.#queue.push({ ...job, left: [...job.offsets], done: [], error: null, attempts: 0, retryAt: 0 });
   }
 
   /**
@@ -88,6 +92,7 @@ export class Committer {
     isOwned: (topic: string, partition: number) => boolean = () => true,
   ): CommitAction[] {
     this.#membership = membership;
+    this.#expulsion = null;
     if (membership === null) return [];
     const actions: CommitAction[] = [];
     for (const job of [...this.#queue]) {
@@ -95,9 +100,17 @@ export class Committer {
       if (gone.length === 0) continue;
       job.left = job.left.filter((offset) => isOwned(offset.topic, offset.partition));
       const text = `not committed, the group has given the partitions to another member: ${names(gone)}`;
-      this.#finish(job, new FencedError(text, { code: 22, name: 'ILLEGAL_GENERATION', api: 'OffsetCommit' }), actions);
+      job.error ??= new FencedError(text, { code: 22, name: 'ILLEGAL_GENERATION', api: 'OffsetCommit' });
+      if (job.left.length === 0) this.#finish(job, null, actions);
     }
     return actions;
+  }
+
+  /** The group has gone on without this member: what is queued fails, and what comes until the next `setMembership`. */
+  expel(error: KafkaError): CommitAction[] {
+    this.#membership = null;
+    this.#expulsion = error;
+    return this.failAll(error);
   }
 
   /** Ends what is queued: the group is left for good, or the consumer closes. */
@@ -118,6 +131,7 @@ export class Committer {
 
   plan(now: number): CommitAction[] {
     const actions: CommitAction[] = [];
+    if (this.#expulsion !== null) return this.failAll(this.#expulsion);
     for (const job of [...this.#queue]) {
       if (now < job.deadline) continue;
       const text = `the offsets were not committed in time: ${names(job.left)}`;
@@ -126,7 +140,7 @@ export class Committer {
     const head = this.#queue[0];
     if (head === undefined || this.#inFlight !== null || head.retryAt > now) return actions;
     if (this.#membership === null) {
-      if (head.mayWaitForRejoin) return actions;
+      if (this.#mayWait(head)) return actions;
       this.#finish(head, kafkaErrorOf(27, { api: 'OffsetCommit', context: names(head.left) }), actions);
       return [...actions, ...this.plan(now)];
     }
@@ -158,7 +172,7 @@ export class Committer {
       const answer = answers.find((each) => each.topic === offset.topic && each.partition === offset.partition);
       const code = answer?.errorCode ?? -1;
       if (code === 0) job.done.push(offset);
-      else if (isRetriable(code, job)) again.push(offset);
+      else if (this.#isRetriable(code, job)) again.push(offset);
       else refused.push(offset);
       if (code !== 0) codes.add(code);
     }
@@ -170,10 +184,10 @@ export class Committer {
         actions.push({ type: 'fenced', errorCode: code, membership });
     }
     job.left = again;
-    const fatal = [...codes].find((code) => !isRetriable(code, job));
-    if (fatal !== undefined)
-      this.#finish(job, kafkaErrorOf(fatal, { api: 'OffsetCommit', context: names(refused) }), actions);
-    else if (again.length === 0) this.#finish(job, null, actions);
+    // Each partition for itself (semantics §7): what may still be committed is, before the call hears of the others.
+    const fatal = [...codes].find((code) => !this.#isRetriable(code, job));
+    if (fatal !== undefined) job.error ??= kafkaErrorOf(fatal, { api: 'OffsetCommit', context: names(refused) });
+    if (again.length === 0) this.#finish(job, null, actions);
     else this.#retry(job, now);
     return actions;
   }
@@ -186,6 +200,18 @@ export class Committer {
     return this.#queue.includes(job) ? job : null;
   }
 
+  /** A commit that a rebalance waits for must not wait behind one that waits for the rebalance. */
+  #mayWait(job: Running): boolean {
+    return job.mayWaitForRejoin && this.#queue.every((each) => each.mayWaitForRejoin || !each.isRetried);
+  }
+
+  /** 27 REBALANCE_IN_PROGRESS is worth a retry only where somebody can wait for the group to rejoin. */
+  #isRetriable(code: number, job: Running): boolean {
+    if (!job.isRetried) return false;
+    if (code === 27) return this.#mayWait(job);
+    return kafkaErrorOf(code, { api: 'OffsetCommit' }).retriable;
+  }
+
   #retry(job: Running, now: number): void {
     const { retryBackoffMs, retryBackoffMaxMs, random } = this.#settings;
     job.retryAt = now + backoffMs(job.attempts++, retryBackoffMs, retryBackoffMaxMs, random());
@@ -193,15 +219,8 @@ export class Committer {
 
   #finish(job: Running, error: KafkaError | null, actions: CommitAction[]): void {
     this.#queue = this.#queue.filter((each) => each !== job);
-    actions.push({ type: 'commitDone', id: job.id, committed: job.done, error });
+    actions.push({ type: 'commitDone', id: job.id, committed: job.done, error: job.error ?? error });
   }
-}
-
-/** 27 REBALANCE_IN_PROGRESS is worth a retry only where somebody can wait for the group to rejoin. */
-function isRetriable(code: number, job: CommitJob): boolean {
-  if (!job.isRetried) return false;
-  if (code === 27) return job.mayWaitForRejoin;
-  return kafkaErrorOf(code, { api: 'OffsetCommit' }).retriable;
 }
 
 function names(offsets: readonly OffsetToCommit[]): string {
