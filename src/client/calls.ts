@@ -14,6 +14,19 @@ export class Calls<T> {
     });
   }
 
+  /** As `start`, but rejects with `error` when no answer has come within `timeoutMs`. */
+  async startWithin(timeoutMs: number, error: KafkaError, send: (id: number) => void): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await this.start((id) => {
+        timer = setTimeout(() => this.#waiting.get(id)?.reject(error), timeoutMs);
+        send(id);
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   settle(id: number, value: T, error: KafkaError | null): void {
     const call = this.#waiting.get(id);
     this.#waiting.delete(id);

@@ -1,5 +1,5 @@
 import type { OffsetToCommit } from '../commit/committer.ts';
-import { ConfigError, KafkaError } from '../errors.ts';
+import { ConfigError, KafkaError, RequestTimeoutError } from '../errors.ts';
 import type { TopicPartition } from '../fetch/partition.ts';
 import { Calls } from './calls.ts';
 import type { Delivery } from './delivery.ts';
@@ -38,7 +38,9 @@ export class Commits<K, V> {
   async committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
     this.#mustHaveGroup('committed()');
     const timeoutMs = this.#settings.defaultApiTimeoutMs;
-    const offsets = await this.#lookups.start((id) =>
+    const error = new RequestTimeoutError(`the committed offsets were not known within ${timeoutMs} ms`);
+    // The engine's retries end by then too, but not a look-up of the coordinator that is under way.
+    const offsets = await this.#lookups.startWithin(timeoutMs, error, (id) =>
       this.#engine.send({ type: 'fetchCommitted', id, partitions, timeoutMs }),
     );
     return partitions.map(({ topic, partition }) => {
