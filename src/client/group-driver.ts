@@ -29,6 +29,8 @@ export class GroupDriver {
   readonly #parts: GroupDriverParts;
   readonly #machine: ClassicGroup;
   readonly #polls: PollWatch;
+  /** Until when a SyncGroup may be waited for; 0 for none. */
+  #syncEndsAt = 0;
 
   constructor(engine: EngineContext, groupId: string, parts: GroupDriverParts) {
     this.#engine = engine;
@@ -98,10 +100,9 @@ export class GroupDriver {
     const partitions = new Map<string, PartitionInfo[]>();
     const { metadata } = this.#engine.cluster;
     for (const topic of asked) {
-      const known = metadata.topics.get(topic);
-      if (known === undefined) continue;
       // A leader election is no change of the group's topics; only what the broker does not know at all is gone.
-      const infos = known.partitions.map(({ partition, replicas }) => {
+      const known = metadata.topics.get(topic)?.partitions ?? [];
+      const infos = known.map(({ partition, replicas }) => {
         const racks = replicas.map((nodeId) => metadata.brokers.get(nodeId)?.rack ?? null);
         return { partition, replicaRacks: racks.filter((rack) => rack !== null) };
       });
@@ -137,20 +138,19 @@ export class GroupDriver {
           (error) => ({ type: 'joinFailed', id: action.id, error }),
         );
         return;
-      case 'sendSync':
+      case 'sendSync': {
+        const timeoutMs = Math.max(settings.maxPollIntervalMs, settings.requestTimeoutMs);
+        this.#syncEndsAt = this.#engine.now() + timeoutMs;
         void this.#request(
-          coordinator.send(syncGroup, action.request, {
-            timeoutMs: Math.max(settings.maxPollIntervalMs, settings.requestTimeoutMs),
-          }),
+          coordinator.send(syncGroup, action.request, { timeoutMs }).finally(() => (this.#syncEndsAt = 0)),
           (response) => ({ type: 'syncAnswered', id: action.id, response }),
           (error) => ({ type: 'syncFailed', id: action.id, error }),
         );
         return;
+      }
       case 'sendHeartbeat':
         void this.#request(
-          coordinator.send(heartbeat, action.request, {
-            timeoutMs: Math.min(settings.sessionTimeoutMs, settings.requestTimeoutMs),
-          }),
+          coordinator.send(heartbeat, action.request, { timeoutMs: this.#heartbeatTimeoutMs() }),
           (response) => ({ type: 'heartbeatAnswered', id: action.id, response }),
           (error) => ({ type: 'heartbeatFailed', id: action.id, error }),
         );
@@ -204,6 +204,12 @@ export class GroupDriver {
     const text = 'not committed: the group has gone on without this member';
     const error = new FencedError(text, { code: 25, name: 'UNKNOWN_MEMBER_ID', api: 'OffsetCommit' });
     commits.perform(commits.committer.expel(error));
+  }
+
+  /** A SyncGroup that waits for the group's leader holds up what is sent behind it on the same connection. */
+  #heartbeatTimeoutMs(): number {
+    const { sessionTimeoutMs, requestTimeoutMs } = this.#engine.settings;
+    return Math.max(Math.min(sessionTimeoutMs, requestTimeoutMs), this.#syncEndsAt - this.#engine.now());
   }
 
   async #findCoordinator(id: number): Promise<void> {

@@ -1,3 +1,5 @@
+import { backoffMs } from '../backoff.ts';
+
 /** Growing waits between tries that failed: doubled each time, ±20 % so that members do not come back in step. */
 export class BackOff {
   readonly #firstMs: number;
@@ -14,10 +16,12 @@ export class BackOff {
 
   /** The wait before the next try, in milliseconds; never above `maxMs`. */
   next(): number {
-    // Beyond 2^30 doubling says nothing any more, and must not reach Infinity × 0.
-    const grown = Math.min(this.#maxMs, this.#firstMs * 2 ** Math.min(this.#waits, 30));
-    this.#waits += 1;
-    return Math.min(this.#maxMs, Math.round(grown * (0.8 + 0.4 * this.#random())));
+    return backoffMs(this.#waits++, this.#firstMs, this.#maxMs, this.#random());
+  }
+
+  /** How often `next` was asked since the last success. */
+  get waits(): number {
+    return this.#waits;
   }
 
   /** 0 the first time after a success, for what happens in healthy groups too; a wait as of `next` after that. */

@@ -18,6 +18,9 @@ import { Rebalance } from './rebalance.ts';
 import { Standing } from './standing.ts';
 import type { GroupState } from './states.ts';
 
+/** A new cluster has no coordinators for a moment: only what lasts is worth waking somebody. */
+const FAILURES_WORTH_A_WARNING = 6;
+
 export class ClassicGroup {
   readonly #member: Membership;
   readonly #rebalance: Rebalance;
@@ -205,7 +208,7 @@ export class ClassicGroup {
     const member = this.#member;
     if (member.goal !== 'member') return;
     member.log(
-      'warn',
+      'info', // the driver, who watches the polls, has said it aloud
       `no poll for ${member.options.rebalanceTimeoutMs} ms (maxPollIntervalMs): leaves the group until the next one`,
     );
     member.goal = 'stale';
@@ -243,7 +246,8 @@ export class ClassicGroup {
         errorCode === ERROR_CODES.INVALID_GROUP_ID || errorCode === ERROR_CODES.GROUP_AUTHORIZATION_FAILED;
       member.fail(isAboutGroup ? fatalError('FindCoordinator', errorCode, member.options) : error);
     } else {
-      member.log('warn', `no coordinator found, again in ${waitMs} ms: ${error.message}`);
+      const level = member.search.failures === FAILURES_WORTH_A_WARNING ? 'warn' : 'info';
+      member.log(level, `no coordinator found, again in ${waitMs} ms: ${error.message}`);
     }
   }
 

@@ -51,6 +51,11 @@ export class CoordinatorSearch {
     return waitMs;
   }
 
+  /** How often in a row it failed; the group is told of it once it no longer looks like a broker that is just starting. */
+  get failures(): number {
+    return this.#backOff.waits;
+  }
+
   /** The coordinator is gone: look for it at once the first time, later with growing waits. */
   lost(now: number): void {
     this.#state = 'unknown';

@@ -48,7 +48,7 @@ export class Standing {
         }
         return;
       case 'retry':
-        member.log('warn', cause);
+        member.log('info', cause);
         return member.heartbeats.retryAt(now + member.heartbeatBackOff.next());
       case 'rediscover':
         return member.loseCoordinator(cause, now);
