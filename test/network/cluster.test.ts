@@ -1,0 +1,275 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { ConnectionError, type KafkaError } from '../../src/errors.ts';
+import { Cluster, type ClusterOptions } from '../../src/network/cluster.ts';
+import { apiVersions } from '../../src/protocol/api/api-versions.ts';
+import { heartbeat } from '../../src/protocol/api/heartbeat.ts';
+import { metadata } from '../../src/protocol/api/metadata.ts';
+import { until } from '../harness/waiting.ts';
+import { ScriptedBroker, silence, versionsOf } from './scripted-broker.ts';
+
+const CLOSED = new ConnectionError('closed', { retriable: false });
+const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function startBroker(nodeId = 1): Promise<ScriptedBroker> {
+  const broker = await ScriptedBroker.start({ nodeId });
+  cleanups.push(() => broker.stop());
+  return broker;
+}
+
+/** A port at which nothing listens. */
+async function deadPort(): Promise<number> {
+  const broker = await ScriptedBroker.start();
+  await broker.stop();
+  return broker.port;
+}
+
+interface TestCluster {
+  cluster: Cluster;
+  /** What `onUnreachable` was told. */
+  troubles: KafkaError[];
+}
+
+function clusterOf(ports: number[], options: Partial<ClusterOptions> = {}): TestCluster {
+  const troubles: KafkaError[] = [];
+  const cluster = new Cluster({
+    bootstrapServers: ports.map((port) => ({ host: '127.0.0.1', port })),
+    clientId: 'test',
+    softwareVersion: '0',
+    requestTimeoutMs: 2000,
+    connectTimeoutMs: 2000,
+    maxFrameBytes: 1 << 20,
+    reconnectBackoffMs: 10,
+    reconnectBackoffMaxMs: 50,
+    allowAutoCreateTopics: false,
+    random: () => 0.5,
+    onUnreachable: (error) => troubles.push(error),
+    ...options,
+  });
+  cleanups.push(() => cluster.close(CLOSED));
+  return { cluster, troubles };
+}
+
+function failureOf(promise: Promise<unknown>): Promise<KafkaError> {
+  return promise.then(
+    () => Promise.reject(new Error('it was resolved')),
+    (error: KafkaError) => error,
+  );
+}
+
+const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+
+describe('bootstrap', () => {
+  it('goes past dead entries', async () => {
+    const broker = await startBroker();
+    const { cluster, troubles } = clusterOf([await deadPort(), await deadPort(), broker.port]);
+    await cluster.refreshMetadata([]);
+    expect([...cluster.metadata.brokers.values()]).toEqual([
+      { nodeId: 1, host: '127.0.0.1', port: broker.port, rack: null },
+    ]);
+    expect(troubles).toEqual([]);
+  });
+
+  it('with all down tries for ever, says so, and recovers by itself', async () => {
+    const broker = await startBroker();
+    await broker.stop();
+    const { cluster, troubles } = clusterOf([broker.port]);
+    const refreshed = cluster.refreshMetadata(['t']);
+    const second = cluster.refreshMetadata(['u']);
+    await until(() => troubles.length >= 3, { what: 'third failure', timeoutMs: 3000, intervalMs: 5 });
+    expect(troubles[0]).toMatchObject({ name: 'ConnectionError', message: /connection refused/ });
+    await broker.listen();
+    await Promise.all([refreshed, second]);
+    // One question for both askers.
+    expect(broker.count(metadata)).toBe(1);
+    expect(broker.received.at(-1)?.body).toMatchObject({ topics: [{ name: 't' }, { name: 'u' }] });
+  });
+
+  it('several that are down are all named', async () => {
+    const ports = [await deadPort(), await deadPort()];
+    const { troubles, cluster } = clusterOf(ports);
+    const failed = failureOf(cluster.refreshMetadata([]));
+    await until(() => troubles.length > 0, { what: 'failure', timeoutMs: 3000, intervalMs: 5 });
+    for (const port of ports) expect(troubles[0]?.message).toContain(String(port));
+    cluster.close(CLOSED);
+    expect(await failed).toBe(CLOSED);
+  });
+
+  it('comes back to it when every known broker is gone (KIP-899)', async () => {
+    const seed = await startBroker(1);
+    const member = await startBroker(2);
+    seed.cluster = [member];
+    const { cluster } = clusterOf([seed.port]);
+    await cluster.refreshMetadata([]);
+    await member.stop();
+    for (const socket of seed.sockets) socket.destroy();
+    await until(() => seed.sockets.size === 0, { what: 'loss of the connection', timeoutMs: 2000 });
+    seed.cluster = [seed];
+    await cluster.refreshMetadata([]);
+    expect([...cluster.metadata.brokers.keys()]).toEqual([1]);
+  });
+
+  it('comes back to it when a broker wants that (KIP-1102)', async () => {
+    const seed = await startBroker(1);
+    const outdated = await startBroker(2);
+    outdated.on(metadata, (request) => ({ ...outdated.describe(request), brokers: [], errorCode: 129 }));
+    seed.cluster = [outdated];
+    const { cluster } = clusterOf([seed.port]);
+    await cluster.refreshMetadata([]);
+    for (const socket of seed.sockets) socket.destroy();
+    await until(() => seed.sockets.size === 0, { what: 'loss of the connection', timeoutMs: 2000 });
+    await cluster.refreshMetadata([]);
+    expect(outdated.count(metadata)).toBe(1);
+    expect(seed.count(metadata)).toBe(2);
+  });
+
+  it('a broker that is too old ends the trying', async () => {
+    const broker = await startBroker();
+    broker.on(apiVersions, () => versionsOf({ Metadata: null }));
+    const { cluster } = clusterOf([broker.port]);
+    expect(await failureOf(cluster.refreshMetadata([]))).toMatchObject({ name: 'UnsupportedVersionError' });
+    broker.on(apiVersions, () => versionsOf());
+    // and the next question begins anew
+    for (const socket of broker.sockets) socket.destroy();
+    await until(() => broker.sockets.size === 0, { what: 'loss of the connection', timeoutMs: 2000 });
+    await cluster.refreshMetadata([]);
+  });
+});
+
+describe('connections', () => {
+  const BEAT = { groupId: 'g', generationId: 1, memberId: 'm', groupInstanceId: null };
+
+  async function known(options: Partial<ClusterOptions> = {}): Promise<TestCluster & { broker: ScriptedBroker }> {
+    const broker = await startBroker();
+    const made = clusterOf([broker.port], options);
+    await made.cluster.refreshMetadata([]);
+    return { broker, ...made };
+  }
+
+  it('one per broker and purpose, shared by all who ask', async () => {
+    const { broker, cluster } = await known();
+    const [first, second, other] = await Promise.all([
+      cluster.connection(1, 'fetch'),
+      cluster.connection(1, 'fetch'),
+      cluster.connection(1, 'coordinator'),
+    ]);
+    expect(second).toBe(first);
+    expect(other).not.toBe(first);
+    expect(broker.sockets.size).toBe(3);
+  });
+
+  it('one that was closed is replaced, also within the same moment', async () => {
+    const { cluster } = await known();
+    const first = await cluster.connection(1, 'coordinator');
+    first.close();
+    const second = await cluster.connection(1, 'coordinator');
+    expect(second).not.toBe(first);
+    expect(second.isOpen).toBe(true);
+  });
+
+  it('one whose request timed out is replaced', async () => {
+    const { broker, cluster } = await known();
+    broker.on(heartbeat, silence);
+    const first = await cluster.connection(1, 'coordinator');
+    expect(await failureOf(first.send(heartbeat, BEAT, { timeoutMs: 50 }))).toMatchObject({
+      name: 'RequestTimeoutError',
+    });
+    broker.on(heartbeat, () => ({ throttleTimeMs: 0, errorCode: 0 }));
+    const second = await cluster.connection(1, 'coordinator');
+    await second.send(heartbeat, BEAT);
+  });
+
+  it('to a broker that nobody knows', async () => {
+    const { cluster } = await known();
+    expect(await failureOf(cluster.connection(9, 'fetch'))).toMatchObject({ name: 'ConnectionError', retriable: true });
+  });
+
+  it('back off after failures, the longer the more there were, and take up a new address', async () => {
+    const { broker, cluster } = await known({ reconnectBackoffMs: 40, reconnectBackoffMaxMs: 80 });
+    await broker.stop();
+    await failureOf(cluster.connection(1, 'fetch'));
+    const start = performance.now();
+    await failureOf(cluster.connection(1, 'fetch'));
+    await failureOf(cluster.connection(1, 'fetch'));
+    expect(performance.now() - start).toBeGreaterThan(40 + 80 - 5);
+    const moved = await startBroker(1);
+    const waiting = cluster.connection(1, 'fetch');
+    cluster.metadata.update({ ...moved.describe({ ...ASK_NOTHING }) });
+    expect((await waiting).address).toBe(`127.0.0.1:${moved.port}`);
+  });
+});
+
+const ASK_NOTHING = {
+  topics: [],
+  allowAutoTopicCreation: false,
+  includeClusterAuthorizedOperations: false,
+  includeTopicAuthorizedOperations: false,
+};
+
+describe('close()', () => {
+  it('ends a back-off, leaves no timer, and rejects what is pending and what comes', async () => {
+    const before = timers();
+    const { cluster, troubles } = clusterOf([await deadPort()], {
+      reconnectBackoffMs: 60_000,
+      reconnectBackoffMaxMs: 60_000,
+    });
+    const first = failureOf(cluster.refreshMetadata([]));
+    await until(() => troubles.length === 1, { what: 'failure', timeoutMs: 2000, intervalMs: 5 });
+    const second = failureOf(cluster.refreshMetadata(['t']));
+    cluster.close(CLOSED);
+    cluster.close(new ConnectionError('twice'));
+    expect(await Promise.all([first, second])).toEqual([CLOSED, CLOSED]);
+    expect(await failureOf(cluster.refreshMetadata([]))).toBe(CLOSED);
+    expect(await failureOf(cluster.findCoordinator('g'))).toBe(CLOSED);
+    expect(timers()).toBeLessThanOrEqual(before);
+  });
+
+  it('ends connections that are open, on their way and waiting, and a request in flight', async () => {
+    const broker = await startBroker();
+    const { cluster } = clusterOf([broker.port]);
+    await cluster.refreshMetadata([]);
+    await cluster.connection(1, 'fetch');
+    broker.on(apiVersions, silence).on(metadata, silence);
+    const pending = [cluster.connection(1, 'lookup'), cluster.refreshMetadata(['t']), cluster.refreshMetadata(['u'])];
+    const failures = Promise.all(pending.map(failureOf));
+    await until(() => broker.count(metadata) === 2 && broker.count(apiVersions) === 3, {
+      what: 'requests',
+      timeoutMs: 2000,
+      intervalMs: 5,
+    });
+    cluster.close(CLOSED);
+    expect(await failures).toEqual([CLOSED, CLOSED, CLOSED]);
+    await until(() => broker.sockets.size === 0, { what: 'end of the connections', timeoutMs: 2000 });
+  });
+});
+
+describe('the coordinator look-up', () => {
+  it.each([
+    ['one key at a time', { FindCoordinator: [0, 3] as [number, number] }],
+    ['many keys at once (KIP-699)', {}],
+  ])('%s', async (_, ranges) => {
+    const broker = await startBroker(7);
+    broker.on(apiVersions, () => versionsOf(ranges));
+    const { cluster } = clusterOf([broker.port]);
+    expect(await cluster.findCoordinator('g')).toBe(7);
+    expect((await cluster.connection(7, 'coordinator')).address).toBe(`127.0.0.1:${broker.port}`);
+  });
+});
+
+describe('topics', () => {
+  it('are taken in with leaders, epochs and ids', async () => {
+    const broker = await startBroker(3);
+    broker.topics.set('t', { topicId: TOPIC_ID, leaderEpochs: [4, 5] });
+    const { cluster } = clusterOf([broker.port]);
+    await cluster.refreshMetadata(['t', 'missing']);
+    expect(cluster.metadata.partition('t', 1)).toMatchObject({ leader: 3, leaderEpoch: 5 });
+    expect(cluster.metadata.topicId('t')).toBe(TOPIC_ID);
+    expect(cluster.metadata.topicName(TOPIC_ID)).toBe('t');
+    expect(cluster.metadata.topics.get('missing')).toMatchObject({ errorCode: 3, partitions: [] });
+    expect(cluster.metadata.topicId('missing')).toBeNull();
+  });
+});

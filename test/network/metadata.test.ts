@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { ClusterMetadata } from '../../src/network/metadata.ts';
+import type { MetadataPartition, MetadataResponse } from '../../src/protocol/api/metadata.ts';
+import { NO_UUID } from '../../src/protocol/codec.ts';
+
+const ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
+const OTHER_ID = 'AAAAAAAAAAAAAAAAAAAAAg';
+
+function partition(partitionIndex: number, leaderId: number, leaderEpoch: number): MetadataPartition {
+  return {
+    errorCode: 0,
+    partitionIndex,
+    leaderId,
+    leaderEpoch,
+    replicaNodes: [1, 2],
+    isrNodes: [1],
+    offlineReplicas: [],
+  };
+}
+
+function response(partitions: MetadataPartition[], { topicId = ID, errorCode = 0 } = {}): MetadataResponse {
+  return {
+    throttleTimeMs: 0,
+    brokers: [{ nodeId: 1, host: 'a', port: 1, rack: 'r' }],
+    clusterId: null,
+    controllerId: 1,
+    topics: [{ errorCode, name: 't', topicId, isInternal: false, partitions, topicAuthorizedOperations: 0 }],
+    clusterAuthorizedOperations: 0,
+    errorCode: 0,
+  };
+}
+
+function known(...responses: MetadataResponse[]): ClusterMetadata {
+  const metadata = new ClusterMetadata();
+  for (const each of responses) metadata.update(each);
+  return metadata;
+}
+
+describe('leaders (KIP-320)', () => {
+  it.each([
+    ['a newer epoch is taken', response([partition(0, 2, 8)]), { leader: 2, leaderEpoch: 8 }],
+    ['the same epoch is taken', response([partition(0, -1, 7)]), { leader: -1, leaderEpoch: 7 }],
+    ['an older epoch is refused', response([partition(0, 2, 6)]), { leader: 1, leaderEpoch: 7 }],
+    [
+      'an older epoch without a topic id, too',
+      response([partition(0, 2, 6)], { topicId: NO_UUID }),
+      { leader: 1, leaderEpoch: 7 },
+    ],
+    ['no epoch (before v7) is taken', response([partition(0, 2, -1)]), { leader: 2, leaderEpoch: -1 }],
+    [
+      'another topic id begins anew',
+      response([partition(0, 2, 0)], { topicId: OTHER_ID }),
+      { leader: 2, leaderEpoch: 0 },
+    ],
+  ])('%s', (_, next, expected) => {
+    expect(known(response([partition(0, 1, 7)]), next).partition('t', 0)).toMatchObject(expected);
+  });
+
+  it('stand while the broker has an error and says nothing of them', () => {
+    const metadata = known(response([partition(0, 1, 7)]), response([], { errorCode: 5 }));
+    expect(metadata.partition('t', 0)).toMatchObject({ leader: 1 });
+    expect(metadata.topics.get('t')?.errorCode).toBe(5);
+  });
+
+  it('a topic that the brokers have forgotten has no partitions', () => {
+    const metadata = known(response([partition(0, 1, 7)]), response([], { errorCode: 3, topicId: NO_UUID }));
+    expect(metadata.topics.get('t')).toMatchObject({ errorCode: 3, partitions: [] });
+    expect(metadata.topicId('t')).toBeNull();
+    expect(metadata.topicName(ID)).toBeUndefined();
+  });
+});
+
+it('a new id replaces the old name', () => {
+  const metadata = known(response([partition(0, 1, 7)]), response([partition(0, 1, 0)], { topicId: OTHER_ID }));
+  expect(metadata.topicName(ID)).toBeUndefined();
+  expect(metadata.topicName(OTHER_ID)).toBe('t');
+});
+
+it('partitions are found whatever their order and gaps', () => {
+  const metadata = known(response([partition(5, 1, 0), partition(0, 2, 0), partition(3, 3, 0)]));
+  expect([0, 3, 5].map((index) => metadata.partition('t', index)?.leader)).toEqual([2, 3, 1]);
+  expect(metadata.partition('t', 1)).toBeUndefined();
+  expect(metadata.partition('u', 0)).toBeUndefined();
+});
+
+it('an answer without brokers leaves those that are known', () => {
+  const metadata = known(response([]), { ...response([]), brokers: [] });
+  expect(metadata.brokers.get(1)).toEqual({ nodeId: 1, host: 'a', port: 1, rack: 'r' });
+});
