@@ -180,7 +180,10 @@ export class Consumption {
   }
 
   #warn(text: string): void {
-    if (!this.#isOver) this.#status.note(`samsa: warning: ${explain(text)}`);
+    // Later, for what ends the command is often warned of first, and one line is enough.
+    setImmediate(() => {
+      if (!this.#isOver) this.#status.note(`samsa: warning: ${explain(text)}`);
+    });
   }
 }
 

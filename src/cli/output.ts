@@ -22,12 +22,7 @@ export class Output {
   constructor(stream: Writable, isPipe: boolean) {
     this.#stream = stream;
     this.isPipe = isPipe;
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      // EPIPE: `| head` has seen enough, which is no error.
-      if (error.code === 'EPIPE') this.#isGone = true;
-      else this.#failure = new CommandError(`cannot write to standard output: ${error.message}`, { cause: error });
-      this.#wake();
-    });
+    stream.on('error', (error) => this.#onError(error));
     stream.on('close', () => {
       this.#isGone = true;
       this.#wake();
@@ -49,7 +44,10 @@ export class Output {
     if (bytes.length > 0 && this.#isOpen) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
-        this.#stream.write(bytes, () => resolve());
+        this.#stream.write(bytes, (error) => {
+          if (error != null) this.#onError(error); // before the stream's own event
+          resolve();
+        });
       });
       if (this.#isFirstWrite && this.isPipe) await new Promise((resolve) => setTimeout(resolve, HEAD_MS));
       this.#isFirstWrite = false;
@@ -62,6 +60,13 @@ export class Output {
   abandon(): void {
     this.#isAbandoned = this.#stream.writableLength > 0;
     this.#isGone ||= this.#isAbandoned;
+    this.#wake();
+  }
+
+  #onError(error: NodeJS.ErrnoException): void {
+    // EPIPE: `| head` has seen enough, which is no error.
+    if (error.code === 'EPIPE') this.#isGone = true;
+    else this.#failure ??= new CommandError(`cannot write to standard output: ${error.message}`, { cause: error });
     this.#wake();
   }
 

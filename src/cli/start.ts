@@ -51,8 +51,12 @@ export async function assignmentsFrom(
         const first = firsts[index]?.offset ?? 0;
         const wanted = start.kind === 'last' ? Math.max(first, end - start.count) : start.offset;
         const offset = Math.min(Math.max(wanted, first), end);
-        if (offset !== wanted)
-          warn(`${topic}-${partition} has no offset ${wanted}, only ${first} to ${end - 1}: beginning at ${offset}`);
+        const name = `${topic}-${partition}`;
+        const has =
+          first === end
+            ? `is empty and has no offset ${wanted}`
+            : `has no offset ${wanted}, only ${first} to ${end - 1}`;
+        if (offset !== wanted) warn(`${name} ${has}: beginning at ${offset}`);
         return { topic, partition, offset };
       });
     }

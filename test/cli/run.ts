@@ -1,0 +1,64 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+export interface Run {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  /** Whole lines of standard error. */
+  errors: string[];
+  ms: number;
+}
+
+export interface Running {
+  process: ChildProcessByStdio<null, Readable, Readable>;
+  /** Resolves when it has ended. */
+  ended: Promise<Run>;
+}
+
+/** Starts the command from its source, as `samsa ARGS` would. */
+export function start(...args: string[]): Running {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const ended = new Promise<Run>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      const errors = stderr.split('\n').slice(0, -1);
+      resolve({ code, signal, stdout, errors, ms: performance.now() - startedAt });
+    });
+  });
+  return { process: child, ended };
+}
+
+export function run(...args: string[]): Promise<Run> {
+  return start(...args).ended;
+}
+
+/** A shell's pipeline: `samsa ARGS | reader`; standard error is the command's own. */
+export function runPiped(reader: string, ...args: string[]): Promise<Run> {
+  const startedAt = performance.now();
+  const command = [process.execPath, '--import', 'tsx', MAIN, ...args].map((arg) => `'${arg}'`).join(' ');
+  // The exit code wanted is the command's, not the reader's: it comes back through a descriptor of its own.
+  const script = `{ ${command}; echo $? >&3; } | ${reader}`;
+  const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  const texts = ['', '', '', ''];
+  for (const fd of [1, 2, 3]) {
+    const stream = child.stdio[fd] as Readable; // asked for with 'pipe'
+    stream.setEncoding('utf8').on('data', (text: string) => (texts[fd] += text));
+  }
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (_, signal) => {
+      const [, stdout = '', stderr = '', code = ''] = texts;
+      const errors = stderr.split('\n').slice(0, -1);
+      resolve({ code: Number(code), signal, stdout, errors, ms: performance.now() - startedAt });
+    });
+  });
+}
