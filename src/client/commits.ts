@@ -32,6 +32,10 @@ export class Commits<K, V> {
   async commit(offsets: readonly TopicPartitionOffset[] | undefined): Promise<void> {
     this.#mustHaveGroup('commit()');
     const list = offsets === undefined ? this.#delivery.uncommitted() : offsets.map(complete);
+    // What the application says is done is finished: an automatic commit must not go back behind it.
+    for (const { topic, partition, offset, leaderEpoch } of list) {
+      this.#delivery.get(topic, partition)?.ledger.finishUpTo(offset, leaderEpoch);
+    }
     await this.#send(list, 'call', this.#settings.defaultApiTimeoutMs);
   }
 

@@ -16,6 +16,11 @@ export class PartitionLedger {
     this.leaderEpoch = leaderEpoch;
   }
 
+  /** The same, unless more than that is finished already. */
+  finishUpTo(nextOffset: number, leaderEpoch: number): void {
+    if (nextOffset > this.finished) this.finish(nextOffset, leaderEpoch);
+  }
+
   get isDirty(): boolean {
     return this.finished >= 0 && this.finished !== this.committed;
   }
