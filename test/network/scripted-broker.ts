@@ -70,7 +70,7 @@ export class ScriptedBroker {
   }
 
   on<Req, Res>(api: Api<Req, Res>, handler: Handler<Req, Res>): this {
-    this.#handlers.set(api.name, handler as Handler<never, unknown>);
+    this.#handlers.set(api.name, handler);
     return this;
   }
 

@@ -1,0 +1,317 @@
+import { describe, expect, it } from 'vitest';
+import { ConnectionError, KafkaError, ProtocolError } from '../../src/errors.ts';
+import { recordsFetched, requestFailed } from '../../src/fetch/answers.ts';
+import type { FetchAction } from '../../src/fetch/partition.ts';
+import { batch, Rig, types, type ActionOf } from './rig.ts';
+
+type Outcome = 'fails' | 'backs off' | 'asks for metadata and backs off' | 'resets';
+
+/** What became of partition 0 of topic t. */
+function outcomeOf(rig: Rig, actions: readonly FetchAction[]): Outcome {
+  const state = rig.fetcher.get('t', 0);
+  if (state?.stage === 'failed') {
+    expect(types(actions)).toContain('partitionFailed');
+    return 'fails';
+  }
+  if (state?.stage === 'reset' && state.retryAt <= rig.now && !types(actions).includes('refreshMetadata'))
+    return 'resets';
+  expect(types(actions)).not.toContain('partitionFailed');
+  expect(state?.retryAt).toBe(rig.now + 100);
+  const asksForMetadata = types(actions).includes('refreshMetadata');
+  // Waiting for metadata that are not on their way would be waiting for ever.
+  expect(state?.needsMetadata).toBe(asksForMetadata);
+  return asksForMetadata ? 'asks for metadata and backs off' : 'backs off';
+}
+
+function fetching(settings = {}): { rig: Rig; id: number } {
+  const rig = new Rig(settings);
+  rig.start(40, 0);
+  return { rig, id: rig.one('fetch').id };
+}
+
+describe('Fetch', () => {
+  const table: [number, string, Outcome][] = [
+    [-1, 'UNKNOWN_SERVER_ERROR', 'fails'],
+    [1, 'OFFSET_OUT_OF_RANGE', 'resets'],
+    [2, 'CORRUPT_MESSAGE', 'fails'],
+    [3, 'UNKNOWN_TOPIC_OR_PARTITION', 'asks for metadata and backs off'],
+    [5, 'LEADER_NOT_AVAILABLE', 'asks for metadata and backs off'],
+    [6, 'NOT_LEADER_OR_FOLLOWER', 'asks for metadata and backs off'],
+    [7, 'REQUEST_TIMED_OUT', 'backs off'],
+    [9, 'REPLICA_NOT_AVAILABLE', 'asks for metadata and backs off'],
+    [29, 'TOPIC_AUTHORIZATION_FAILED', 'fails'],
+    [56, 'KAFKA_STORAGE_ERROR', 'asks for metadata and backs off'],
+    [70, 'FETCH_SESSION_ID_NOT_FOUND', 'backs off'],
+    [71, 'INVALID_FETCH_SESSION_EPOCH', 'backs off'],
+    [74, 'FENCED_LEADER_EPOCH', 'asks for metadata and backs off'],
+    [75, 'UNKNOWN_LEADER_EPOCH', 'backs off'],
+    [76, 'UNSUPPORTED_COMPRESSION_TYPE', 'fails'],
+    [78, 'OFFSET_NOT_AVAILABLE', 'asks for metadata and backs off'],
+    [100, 'UNKNOWN_TOPIC_ID', 'asks for metadata and backs off'],
+    [103, 'INCONSISTENT_TOPIC_ID', 'asks for metadata and backs off'],
+    [106, 'FETCH_SESSION_TOPIC_ID_ERROR', 'backs off'],
+    [9999, 'UNKNOWN_ERROR_CODE', 'fails'],
+  ];
+
+  it.each(table)('%i %s %s', (code, name, outcome) => {
+    const { rig, id } = fetching();
+    const actions = rig.failed(id, code);
+    expect(outcomeOf(rig, actions)).toBe(outcome);
+    const failure = actions.find((action) => action.type === 'partitionFailed')?.error;
+    if (failure !== undefined) {
+      expect(failure.code).toBe(code);
+      if (code !== 2) expect(failure.name).toBe(name);
+      expect(failure.message).toContain('t-0');
+    }
+  });
+
+  it('an error of the whole answer is everybody’s', () => {
+    const rig = new Rig();
+    rig.start(0, 0, 1);
+    const { id } = rig.one('fetch');
+    recordsFetched(rig.fetcher, id, 70, [], rig.now);
+    expect(rig.plan()).toEqual([]);
+    expect(rig.pass()).toBe(100);
+    expect(rig.one('fetch').partitions).toHaveLength(2);
+  });
+
+  it('a missing topic warns once, until it was there again', () => {
+    const { rig, id } = fetching();
+    expect(types(rig.failed(id, 3))).toEqual(['log', 'refreshMetadata']);
+    const again = (): number => {
+      rig.fetcher.metadataChanged();
+      rig.plan();
+      rig.pass();
+      return rig.one('fetch').id;
+    };
+    expect(types(rig.failed(again(), 3))).toEqual(['refreshMetadata']);
+    rig.fetched(again(), { highWatermark: 40 });
+    expect(types(rig.failed(rig.one('fetch').id, 3))).toEqual(['log', 'refreshMetadata']);
+  });
+
+  it('CORRUPT_MESSAGE says where', () => {
+    const { rig, id } = fetching();
+    const [action] = rig.failed(id, 2);
+    const error = (action as ActionOf<'partitionFailed'>).error;
+    expect(error).toMatchObject({ name: 'CorruptRecordError', topic: 't', partition: 0, offset: 40 });
+  });
+
+  it('an answer that leaves a partition out is asked again, but not at once', () => {
+    const { rig, id } = fetching();
+    expect(outcomeOf(rig, rig.fetched(id))).toBe('backs off');
+  });
+});
+
+describe('OFFSET_OUT_OF_RANGE', () => {
+  it.each([
+    ['earliest' as const, -2],
+    ['latest' as const, -1],
+  ])('%s: tells, looks the end up, goes on there', (autoOffsetReset, timestamp) => {
+    const { rig, id } = fetching({ autoOffsetReset });
+    expect(rig.failed(id, 1)).toMatchObject([{ type: 'log', level: 'warn', message: /offset 40/ }]);
+    const list = rig.one('listOffsets');
+    expect(list.partitions).toEqual([{ topic: 't', partition: 0, currentLeaderEpoch: 3, timestamp }]);
+    expect(rig.listed(list.id, 77)).toMatchObject([{ type: 'positioned', offset: 77, isReset: true }]);
+    expect(rig.one('fetch').partitions[0]).toMatchObject({ fetchOffset: 77 });
+  });
+
+  it('none: an error with the offset, until a seek', () => {
+    const { rig, id } = fetching({ autoOffsetReset: 'none' });
+    const [action] = rig.failed(id, 1);
+    const error = (action as ActionOf<'partitionFailed'>).error;
+    expect(error).toMatchObject({ name: 'OffsetOutOfRangeError', topic: 't', partition: 0, offset: 40 });
+    expect(rig.plan()).toEqual([]);
+    expect(rig.fetcher.deadline()).toBe(Infinity);
+    rig.start(50, 0);
+    expect(rig.one('fetch').partitions[0]).toMatchObject({ fetchOffset: 50 });
+  });
+
+  it('again and again backs off', () => {
+    const { rig, id } = fetching();
+    rig.failed(id, 1);
+    rig.listed(rig.one('listOffsets').id, 77);
+    const waits: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      rig.failed(rig.one('fetch').id, 1);
+      expect(rig.plan()).toEqual([]);
+      waits.push(rig.pass());
+      rig.listed(rig.one('listOffsets').id, 77);
+    }
+    expect(waits).toEqual([100, 200, 400, 800, 1000]);
+    rig.fetched(rig.one('fetch').id, { highWatermark: 78, records: batch(77) });
+    rig.failed(rig.one('fetch').id, 1);
+    rig.one('listOffsets');
+  });
+});
+
+describe('ListOffsets', () => {
+  const table: [number, string, Outcome][] = [
+    [3, 'UNKNOWN_TOPIC_OR_PARTITION', 'asks for metadata and backs off'],
+    [6, 'NOT_LEADER_OR_FOLLOWER', 'asks for metadata and backs off'],
+    [29, 'TOPIC_AUTHORIZATION_FAILED', 'fails'],
+    [43, 'UNSUPPORTED_FOR_MESSAGE_FORMAT', 'fails'],
+    [74, 'FENCED_LEADER_EPOCH', 'asks for metadata and backs off'],
+    [75, 'UNKNOWN_LEADER_EPOCH', 'backs off'],
+    [78, 'OFFSET_NOT_AVAILABLE', 'asks for metadata and backs off'],
+  ];
+  it.each(table)('%i %s %s', (code, _, outcome) => {
+    const rig = new Rig();
+    rig.start('latest', 0);
+    expect(outcomeOf(rig, rig.listed(rig.one('listOffsets').id, -1, code))).toBe(outcome);
+  });
+
+  it.each([
+    ['an offset of -1', -1, 0],
+    ['another partition only', 5, 9],
+  ])('%s is no offset', (_, offset, partition) => {
+    const rig = new Rig();
+    rig.start('latest', 0);
+    const actions = rig.listed(rig.one('listOffsets').id, offset, 0, partition);
+    expect(outcomeOf(rig, actions)).toBe('asks for metadata and backs off');
+  });
+
+  it('earliest and latest as the application names them, whatever the policy', () => {
+    const rig = new Rig({ autoOffsetReset: 'none' });
+    rig.start('latest', 0);
+    rig.start('earliest', 1);
+    expect(rig.one('listOffsets').partitions.map(({ timestamp }) => timestamp)).toEqual([-1, -2]);
+  });
+});
+
+describe('OffsetFetch', () => {
+  const table: [number, string, Outcome][] = [
+    [14, 'COORDINATOR_LOAD_IN_PROGRESS', 'backs off'],
+    [15, 'COORDINATOR_NOT_AVAILABLE', 'backs off'],
+    [16, 'NOT_COORDINATOR', 'backs off'],
+    [29, 'TOPIC_AUTHORIZATION_FAILED', 'fails'],
+    [30, 'GROUP_AUTHORIZATION_FAILED', 'fails'],
+    [88, 'UNSTABLE_OFFSET_COMMIT', 'backs off'],
+    [9999, 'UNKNOWN_ERROR_CODE', 'fails'],
+  ];
+  it.each(table)('%i %s %s', (code, _, outcome) => {
+    const rig = new Rig();
+    rig.start('committed', 0);
+    expect(outcomeOf(rig, rig.committed(rig.one('fetchOffsets').id, -1, code))).toBe(outcome);
+  });
+
+  it('a committed offset is where reading begins', () => {
+    const rig = new Rig();
+    rig.start('committed', 0);
+    const [action] = rig.committed(rig.one('fetchOffsets').id, 12);
+    expect(action).toMatchObject({ type: 'positioned', offset: 12, isReset: false });
+    expect(rig.one('fetch').partitions[0]).toMatchObject({ fetchOffset: 12, currentLeaderEpoch: 3 });
+  });
+
+  it.each([
+    ['none is committed', 0],
+    ['the partition is unknown there (3)', 3],
+  ])('%s: reset by policy', (_, code) => {
+    const rig = new Rig({ autoOffsetReset: 'latest' });
+    rig.start('committed', 0);
+    expect(rig.committed(rig.one('fetchOffsets').id, -1, code)).toEqual([]);
+    expect(rig.one('listOffsets').partitions[0]?.timestamp).toBe(-1);
+  });
+
+  it('none committed and policy none: NoOffsetError', () => {
+    const rig = new Rig({ autoOffsetReset: 'none' });
+    rig.start('committed', 0);
+    const [action] = rig.committed(rig.one('fetchOffsets').id, -1);
+    expect((action as ActionOf<'partitionFailed'>).error).toMatchObject({
+      name: 'NoOffsetError',
+      topic: 't',
+      partition: 0,
+    });
+  });
+
+  it('left out of the answer: asked again', () => {
+    const rig = new Rig();
+    rig.start('committed', 0);
+    expect(outcomeOf(rig, rig.committed(rig.one('fetchOffsets').id, 5, 0, 9))).toBe('backs off');
+  });
+});
+
+describe('no answer', () => {
+  const gone = new ConnectionError('kafka:9092: host name not found');
+
+  it('to a fetch: metadata, back-off, again; what goes on is told once', () => {
+    const rig = new Rig();
+    rig.start(0, 0, 1);
+    const logs: string[] = [];
+    const waits: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      const actions = requestFailed(rig.fetcher, rig.one('fetch').id, gone, rig.now);
+      expect(actions.at(-1)).toEqual({ type: 'refreshMetadata', topics: ['t'] });
+      for (const action of actions) if (action.type === 'log') logs.push(action.message);
+      rig.fetcher.metadataChanged();
+      expect(rig.plan()).toEqual([]);
+      waits.push(rig.pass());
+    }
+    expect(waits).toEqual([100, 200, 400, 800, 1000, 1000]);
+    expect(logs).toEqual([expect.stringMatching(/host name not found; trying again/)]);
+  });
+
+  it('to an OffsetFetch: the coordinator is looked for, not the metadata', () => {
+    const rig = new Rig();
+    rig.start('committed', 0);
+    expect(requestFailed(rig.fetcher, rig.one('fetchOffsets').id, gone, rig.now)).toEqual([]);
+    rig.plan();
+    expect(rig.pass()).toBe(100);
+    rig.one('fetchOffsets');
+  });
+
+  it('bytes that make no sense are tried again, and told at once', () => {
+    const { rig, id } = fetching();
+    const actions = requestFailed(rig.fetcher, id, new ProtocolError('frame of -2 bytes'), rig.now);
+    expect(types(actions)).toEqual(['log', 'refreshMetadata']);
+  });
+
+  it('what no retry can mend is the application’s', () => {
+    const { rig, id } = fetching();
+    const error = new KafkaError('no version in common', { code: 35 });
+    expect(requestFailed(rig.fetcher, id, error, rig.now)).toMatchObject([{ type: 'partitionFailed', error }]);
+  });
+});
+
+describe('records', () => {
+  it('whole batches are handed on, one that is cut off is left', () => {
+    const { rig, id } = fetching();
+    const bytes = Buffer.concat([batch(40, 3), batch(43, 2), batch(45).subarray(0, 70)]);
+    const [action] = rig.fetched(id, { highWatermark: 90, records: bytes });
+    expect(action).toMatchObject({ type: 'records', fetchOffset: 40, nextOffset: 45, highWatermark: 90 });
+    expect((action as ActionOf<'records'>).bytes).toEqual(bytes.subarray(0, -70));
+    expect(rig.one('fetch').partitions[0]).toMatchObject({ fetchOffset: 45 });
+  });
+
+  it('good batches before a corrupt one are handed on first', () => {
+    const { rig, id } = fetching();
+    const bad = batch(41);
+    bad.writeInt8(9, 16); // magic
+    const actions = rig.fetched(id, { highWatermark: 90, records: Buffer.concat([batch(40), bad]) });
+    expect(types(actions)).toEqual(['records', 'partitionFailed']);
+    expect(actions[0]).toMatchObject({ nextOffset: 41 });
+    expect((actions[1] as ActionOf<'partitionFailed'>).error).toMatchObject({ name: 'CorruptRecordError', topic: 't' });
+    expect(rig.plan()).toEqual([]);
+  });
+
+  it('nothing but the beginning of a batch, for ever, is RecordTooLarge and no endless loop', () => {
+    const rig = new Rig();
+    rig.start(40, 0);
+    for (let i = 0; i < 1000; i++) {
+      const actions = rig.fetched(rig.one('fetch').id, { highWatermark: 90, records: batch(40).subarray(0, 70) });
+      if (actions.length === 0) continue;
+      expect(actions).toMatchObject([{ type: 'partitionFailed', error: { name: 'MESSAGE_TOO_LARGE', code: 10 } }]);
+      return;
+    }
+    expect.unreachable();
+  });
+
+  it('that the end is reached is told without records, once', () => {
+    const { rig, id } = fetching();
+    expect(rig.fetched(id, { highWatermark: 40 })).toMatchObject([
+      { type: 'records', nextOffset: 40, highWatermark: 40 },
+    ]);
+    expect(rig.fetched(rig.one('fetch').id, { highWatermark: 40 })).toEqual([]);
+    expect(rig.fetched(rig.one('fetch').id, { highWatermark: 44 })).toMatchObject([{ highWatermark: 44 }]);
+    expect(rig.fetched(rig.one('fetch').id, { highWatermark: 44 })).toEqual([]);
+  });
+});

@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import { requestFailed } from '../../src/fetch/answers.ts';
+import { ConnectionError } from '../../src/errors.ts';
+import { batch, Rig, types } from './rig.ts';
+
+const T = 't';
+const p = (partition: number): { topic: string; partition: number } => ({ topic: T, partition });
+
+describe('who is asked', () => {
+  it('one fetch per broker with all its partitions, and one more only after the answer', () => {
+    const rig = new Rig();
+    rig.lead(2, 2);
+    rig.start(0, 0, 1, 2);
+    const actions = rig.plan();
+    expect(actions).toMatchObject([
+      { type: 'fetch', nodeId: 1, maxWaitMs: 500, partitions: [p(0), p(1)] },
+      { type: 'fetch', nodeId: 2, partitions: [p(2)] },
+    ]);
+    rig.start(0, 3);
+    expect(rig.plan()).toEqual([]);
+    rig.fetched((actions[0] as { id: number }).id, { partition: 0 }, { partition: 1 });
+    expect(rig.one('fetch').partitions).toHaveLength(3);
+  });
+
+  it('an unknown leader is asked for; metadata without it back off and ask again; then it goes on', () => {
+    const rig = new Rig();
+    rig.lead(0, -1);
+    rig.start(0, 0);
+    for (const wait of [100, 200, 400]) {
+      expect(rig.plan()).toEqual([{ type: 'refreshMetadata', topics: [T] }]);
+      expect(rig.plan()).toEqual([]); // it is on its way
+      rig.fetcher.metadataChanged();
+      expect(rig.plan()).toEqual([]);
+      expect(rig.pass()).toBe(wait);
+    }
+    rig.lead(0, 4);
+    expect(rig.one('fetch').nodeId).toBe(4);
+  });
+
+  it('who got records goes to the end of the line', () => {
+    const rig = new Rig();
+    rig.start(0, 0, 1, 2);
+    const { id } = rig.one('fetch');
+    rig.fetched(
+      id,
+      { partition: 0, records: batch(0), highWatermark: 9 },
+      { partition: 1, highWatermark: 9 },
+      { partition: 2, highWatermark: 9 },
+    );
+    expect(rig.one('fetch').partitions.map(({ partition }) => partition)).toEqual([1, 2, 0]);
+  });
+});
+
+describe('budget', () => {
+  const size = batch(0, 1, 300).length;
+
+  it('a full partition is left out, the others of its broker are asked without a long poll and at a pace', () => {
+    const rig = new Rig({ maxPartitionFetchBytes: size });
+    rig.start(0, 0, 1);
+    rig.fetched(rig.one('fetch').id, { partition: 0, records: batch(0, 1, 300), highWatermark: 1 }, { partition: 1 });
+    const short = rig.one('fetch');
+    expect(short).toMatchObject({ maxWaitMs: 0, partitions: [p(1)] });
+    rig.fetched(short.id, { partition: 1 });
+    expect(rig.plan()).toEqual([]);
+    expect(rig.pass()).toBe(50);
+    const again = rig.one('fetch');
+    rig.fetcher.release(T, 0, 1, size);
+    expect(rig.plan()).toEqual([]);
+    rig.fetched(again.id, { partition: 1 });
+    expect(rig.one('fetch')).toMatchObject({ maxWaitMs: 500, partitions: [p(1), p(0)] });
+  });
+
+  it('maxBytes is what is left of fetchMaxBytes, in flight with other brokers included', () => {
+    const rig = new Rig({ fetchMaxBytes: 1000, maxPartitionFetchBytes: 400 });
+    rig.lead(2, 2);
+    rig.start(0, 0, 2);
+    expect(rig.plan()).toMatchObject([
+      { nodeId: 1, maxBytes: 1000 },
+      { nodeId: 2, maxBytes: 600 },
+    ]);
+  });
+
+  it('with nothing left nobody is asked, until bytes are given back', () => {
+    const rig = new Rig({ fetchMaxBytes: size, maxPartitionFetchBytes: 10 * size });
+    rig.start(0, 0);
+    rig.fetched(rig.one('fetch').id, { records: batch(0, 1, 300), highWatermark: 9 });
+    expect(rig.fetcher.bufferedBytes).toBe(size);
+    expect(rig.plan()).toEqual([]);
+    expect(rig.fetcher.deadline()).toBe(Infinity);
+    rig.fetcher.release(T, 0, 1, size);
+    expect(rig.one('fetch').maxBytes).toBe(size);
+  });
+
+  it('bytes of a partition that was stopped or sought count until they are given back', () => {
+    const rig = new Rig({ fetchMaxBytes: size });
+    rig.start(0, 0, 1);
+    rig.fetched(rig.one('fetch').id, { partition: 0, records: batch(0, 1, 300), highWatermark: 9 }, { partition: 1 });
+    rig.fetcher.stop([p(0)]);
+    expect(rig.plan()).toEqual([]);
+    rig.start(0, 0);
+    expect(rig.fetcher.get(T, 0)?.buffered).toBe(0);
+    rig.fetcher.release(T, 0, 1, size); // of the old epoch
+    expect(rig.fetcher.bufferedBytes).toBe(0);
+    expect(rig.fetcher.get(T, 0)?.buffered).toBe(0);
+    expect(rig.one('fetch').partitions).toHaveLength(2);
+  });
+});
+
+describe('pause, seek, stop', () => {
+  it('a paused partition is left out, but its position is looked up', () => {
+    const rig = new Rig();
+    rig.start('committed', 0);
+    rig.start(0, 1);
+    rig.fetcher.setPaused([p(0), p(1)], true);
+    const { id } = rig.one('fetchOffsets');
+    rig.committed(id, 5);
+    expect(rig.plan()).toEqual([]);
+    rig.fetcher.setPaused([p(0)], false);
+    expect(rig.one('fetch').partitions).toMatchObject([{ partition: 0, fetchOffset: 5 }]);
+  });
+
+  it('what is in flight when a pause comes is handed on: the buffer is kept', () => {
+    const rig = new Rig();
+    rig.start(0, 0);
+    const { id } = rig.one('fetch');
+    rig.fetcher.setPaused([p(0)], true);
+    expect(types(rig.fetched(id, { records: batch(0), highWatermark: 1 }))).toEqual(['records']);
+    expect(rig.plan()).toEqual([]);
+  });
+
+  it('a pause outlives a seek', () => {
+    const rig = new Rig();
+    rig.start(0, 0);
+    rig.fetcher.setPaused([p(0)], true);
+    rig.start(7, 0);
+    expect(rig.plan()).toEqual([]);
+  });
+
+  it.each([
+    ['a seek', (rig: Rig) => rig.start(7, 0)],
+    ['a stop', (rig: Rig) => rig.fetcher.stop([p(0)])],
+  ])('late answers after %s are nobody’s', (_, act) => {
+    for (const errorCode of [0, 1, 6, 29]) {
+      const rig = new Rig();
+      rig.start(0, 0);
+      const { id } = rig.one('fetch');
+      act(rig);
+      expect(rig.fetched(id, { errorCode, records: batch(0), highWatermark: 1 })).toEqual([]);
+      expect(rig.fetcher.bufferedBytes).toBe(0);
+      const state = rig.fetcher.get(T, 0);
+      if (state !== undefined) expect(rig.one('fetch').partitions).toMatchObject([{ fetchOffset: 7 }]);
+    }
+  });
+
+  it('a seek in the middle of a look-up', () => {
+    const rig = new Rig();
+    rig.start('committed', 0);
+    const { id } = rig.one('fetchOffsets');
+    rig.start('latest', 0);
+    const list = rig.one('listOffsets');
+    expect(rig.committed(id, 5)).toEqual([]);
+    rig.start(9, 0);
+    expect(rig.one('fetch').partitions).toMatchObject([{ fetchOffset: 9 }]);
+    expect(rig.listed(list.id, 100)).toEqual([]);
+  });
+
+  it('an answer or a failure is taken once', () => {
+    const rig = new Rig();
+    rig.start(0, 0);
+    const { id } = rig.one('fetch');
+    rig.fetched(id, { records: batch(0), highWatermark: 1 });
+    const next = rig.one('fetch');
+    expect(rig.fetched(id, { records: batch(1), highWatermark: 1 })).toEqual([]);
+    expect(requestFailed(rig.fetcher, id, new ConnectionError('late'), rig.now)).toEqual([]);
+    expect(rig.plan()).toEqual([]);
+    expect(types(rig.fetched(next.id, { records: batch(1), highWatermark: 2 }))).toEqual(['records']);
+  });
+});

@@ -1,0 +1,94 @@
+/** A fetcher on a bench: answers go in by hand, what it asks for is looked at, time is a number. */
+import { offsetsFetched, offsetsListed, recordsFetched, type FetchedAnswer } from '../../src/fetch/answers.ts';
+import { Fetcher, type FetchSettings } from '../../src/fetch/fetcher.ts';
+import type { FetchAction, StartAt } from '../../src/fetch/partition.ts';
+import { encodeRecordBatch } from '../harness/record-batch-writer.ts';
+
+export type ActionOf<T extends FetchAction['type']> = Extract<FetchAction, { type: T }>;
+
+export const SETTINGS: FetchSettings = {
+  autoOffsetReset: 'earliest',
+  fetchMaxBytes: 1000,
+  fetchMaxWaitMs: 500,
+  maxPartitionFetchBytes: 400,
+  retryBackoffMs: 100,
+  retryBackoffMaxMs: 1000,
+  random: () => 0.5,
+};
+
+export class Rig {
+  readonly fetcher: Fetcher;
+  readonly leaders = new Map<string, { leader: number; leaderEpoch: number }>();
+  now = 0;
+  #lastEpoch = 0;
+
+  constructor(settings: Partial<FetchSettings> = {}) {
+    this.fetcher = new Fetcher(
+      { ...SETTINGS, ...settings },
+      { partition: (topic, partition) => this.leaders.get(`${topic}/${partition}`) },
+    );
+  }
+
+  lead(partition: number, leader: number, leaderEpoch = 3): void {
+    this.leaders.set(`t/${partition}`, { leader, leaderEpoch });
+  }
+
+  /** Assigns partitions of topic t, or seeks; their leader is broker 1 unless it is known already. */
+  start(startAt: StartAt, ...partitions: number[]): void {
+    for (const partition of partitions) if (!this.leaders.has(`t/${partition}`)) this.lead(partition, 1);
+    this.fetcher.start(partitions.map((partition) => ({ topic: 't', partition, epoch: ++this.#lastEpoch, startAt })));
+  }
+
+  plan(): FetchAction[] {
+    return this.fetcher.plan(this.now);
+  }
+
+  /** Plans, and expects exactly one action. */
+  one<T extends FetchAction['type']>(type: T): ActionOf<T> {
+    const actions = this.plan();
+    const [action] = actions;
+    if (actions.length !== 1 || action?.type !== type) throw new Error(`not one ${type}: ${JSON.stringify(actions)}`);
+    return action as ActionOf<T>;
+  }
+
+  /** Lets the deadline come. */
+  pass(): number {
+    const waited = this.fetcher.deadline() - this.now;
+    if (waited === Infinity) throw new Error('nothing is due');
+    this.now = this.fetcher.deadline();
+    return waited;
+  }
+
+  committed(id: number, offset: number, errorCode = 0, partition = 0): FetchAction[] {
+    return offsetsFetched(this.fetcher, id, [{ topic: 't', partition, offset, errorCode }], this.now);
+  }
+
+  listed(id: number, offset: number, errorCode = 0, partition = 0): FetchAction[] {
+    return offsetsListed(this.fetcher, id, [{ topic: 't', partition, offset, errorCode }], this.now);
+  }
+
+  fetched(id: number, ...answers: Partial<FetchedAnswer>[]): FetchAction[] {
+    return recordsFetched(this.fetcher, id, 0, answers.map(answer), this.now);
+  }
+
+  failed(id: number, errorCode: number): FetchAction[] {
+    return this.fetched(id, { errorCode, highWatermark: -1, records: null });
+  }
+}
+
+function answer(part: Partial<FetchedAnswer>): FetchedAnswer {
+  return { topic: 't', partition: 0, errorCode: 0, highWatermark: 0, records: Buffer.alloc(0), ...part };
+}
+
+/** One batch of `count` records from `baseOffset` on. */
+export function batch(baseOffset: number, count = 1, bytes = 10): Buffer {
+  const value = Buffer.alloc(bytes);
+  return encodeRecordBatch(
+    Array.from({ length: count }, () => ({ value })),
+    { baseOffset, timestamp: 1 },
+  );
+}
+
+export function types(actions: readonly FetchAction[]): string[] {
+  return actions.map(({ type }) => type);
+}
