@@ -168,7 +168,7 @@ describe('partitions assigned by hand', () => {
     expect(byPartition.get(2)).toEqual([9]);
   });
 
-  it('unsubscribe() stops it, and subscribe() may follow', async () => {
+  it('unsubscribe() stops it and commits what is finished; subscribe() may follow and begins there', async () => {
     const topic = await rig.filled(10);
     const consumer = rig.consumer({ groupId: rig.name('group') });
     consumer.assign([{ topic, partition: 0, offset: 5 }]);
@@ -177,7 +177,7 @@ describe('partitions assigned by hand', () => {
     expect(consumer.assignment()).toEqual([]);
     expect(await consumer.poll({ timeoutMs: 200 })).toEqual([]);
     consumer.subscribe([topic]);
-    expect((await take(consumer, 10)).map(({ offset }) => offset)).toEqual(upTo(10));
+    expect((await take(consumer, 4)).map(({ offset }) => offset)).toEqual([6, 7, 8, 9]);
   });
 });
 

@@ -28,6 +28,12 @@ function expectOnce(members: readonly GroupMember[], count: number, partitions: 
   }
 }
 
+/** Keeps the process busy, timers and sockets included. */
+function spin(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
 const slowly: HowToRead = { onRecord: () => sleep(1) };
 
 describe('members that come and go', () => {
@@ -228,10 +234,6 @@ describe('time', () => {
 
   it('a loop that never waits still heartbeats', async () => {
     const topic = await rig.filled(20_000);
-    const spin = (ms: number): void => {
-      const end = performance.now() + ms;
-      while (performance.now() < end);
-    };
     let count = 0;
     const member = new GroupMember(
       rig,
@@ -245,6 +247,29 @@ describe('time', () => {
     );
     await waitFor('all records', () => member.records.length === 20_000, 30_000);
     expect(member.events).toEqual(['+0']);
+  });
+
+  it('a process that stood still for longer than its session: lost, told, back, and from what was committed', async () => {
+    const topic = await rig.filled(100);
+    let isFirst = true;
+    const member: GroupMember = new GroupMember(
+      rig,
+      [topic],
+      { groupId: rig.name('group'), enableAutoCommit: false },
+      {
+        onRecord: async (record) => {
+          if (record.offset === 9 && isFirst) await member.consumer.commit(record);
+          if (record.offset !== 20 || !isFirst) return;
+          isFirst = false;
+          spin(rig.sessionTimeoutMs * 1.8);
+        },
+      },
+    );
+    await waitFor('all records, in the second turn', () => member.turns[1]?.records.length === 90, 30_000);
+    expect(member.events).toEqual(['+0', '!0', '+0']);
+    expect(member.turns[1]?.records.map(({ offset }) => offset)).toEqual(upTo(90, 10));
+    const before = member.turns[0]?.records.map(({ offset }) => offset) ?? [];
+    expect(before).toEqual(upTo(before.length));
   });
 
   it('maxPollIntervalMs: told, out of the group, and back when it reads again', async () => {

@@ -23,6 +23,8 @@ describe('positions', () => {
       },
     });
     expect(await offsetsOf(consumer, 5)).toEqual(upTo(5, 15));
+    // Where the end is has to be known before there is more behind it.
+    expect(await consumer.position({ topic, partition: 1 })).toBe(20);
     await rig.admin.produce(topic, 1, [{ value: 'new' }]);
     const [last] = await take(consumer, 1);
     expect(last).toMatchObject({ partition: 1, offset: 20 });
