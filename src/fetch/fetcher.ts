@@ -54,6 +54,8 @@ export class Fetcher {
   #shortPollAt = new Map<number, number>();
   #lastId = 0;
   #buffered = 0;
+  /** Of that, what belongs to paused partitions: nobody takes it, so it must not use up the room of the others. */
+  #setAside = 0;
   #reserved = 0;
   #deadline = Infinity;
 
@@ -117,7 +119,9 @@ export class Fetcher {
     const fullNodes = new Set<number>();
     const unknown = new Set<string>();
     this.#deadline = Infinity;
+    this.#setAside = 0;
     for (const state of this.#partitions.values()) {
+      if (state.paused) this.#setAside += state.buffered;
       if (state.stage === 'failed') continue;
       if (!state.isReady(now)) {
         if (state.inFlight === 0 && !state.needsMetadata) this.#deadline = Math.min(this.#deadline, state.retryAt);
@@ -212,7 +216,7 @@ export class Fetcher {
   #planFetch(nodeId: number, states: PartitionState[], hasFull: boolean, now: number, actions: FetchAction[]): void {
     const { fetchMaxBytes, fetchMaxWaitMs, maxPartitionFetchBytes } = this.settings;
     if (this.#busyNodes.has(nodeId)) return;
-    const room = fetchMaxBytes - this.#buffered - this.#reserved;
+    const room = fetchMaxBytes - (this.#buffered - this.#setAside) - this.#reserved;
     if (room <= 0) return;
     if (hasFull && states.every((state) => state.isCaughtUp)) {
       const due = this.#shortPollAt.get(nodeId) ?? 0;
