@@ -26,7 +26,8 @@ async function member(name: string): Promise<Consumer> {
         console.log(`${name} reads partitions ${partitions.map(({ partition }) => partition).join(', ')}`);
         resolve();
       },
-      onRevoked: (partitions) => console.log(`${name} gives back ${partitions.map(({ partition }) => partition).join(', ')}`),
+      onRevoked: (partitions) =>
+        console.log(`${name} gives back ${partitions.map(({ partition }) => partition).join(', ')}`),
     });
   });
   void consume(consumer);
@@ -45,6 +46,8 @@ while (handled < RECORDS) await new Promise((resolve) => setTimeout(resolve, 50)
 const seconds = (performance.now() - began) / 1000;
 await Promise.all([first.close(), second.close()]);
 
-console.log(`${handled} records handled in ${seconds.toFixed(1)} s, two joins and a rebalance included; committed and closed`);
-await admin.close();
+console.log(
+  `${handled} records handled in ${seconds.toFixed(1)} s, two joins and a rebalance included; committed and closed`,
+);
+admin.close();
 await broker?.stop();

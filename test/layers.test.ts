@@ -84,7 +84,7 @@ describe('layers', () => {
   it('uses packages and Node modules where they belong', () => {
     const wrong = imports
       .filter((each) => !isOurs(each) && !each.target.startsWith('.'))
-      .filter(({ from, target }) => from !== 'cli')
+      .filter(({ from }) => from !== 'cli')
       .filter(
         ({ from, target }) => MAY_USE[from]?.some((name) => target === name || target.startsWith(`${name}/`)) !== true,
       );

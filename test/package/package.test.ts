@@ -19,7 +19,11 @@ describe('the package', () => {
   let files: string[] = [];
 
   beforeAll(() => {
-    const options = { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const;
+    const options = {
+      cwd: ROOT,
+      encoding: 'utf8' as const,
+      stdio: ['ignore', 'pipe', 'ignore'] as ['ignore', 'pipe', 'ignore'],
+    };
     execFileSync('npm', ['run', 'build'], options);
     const output = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], options);
     const [packed] = Object.values(JSON.parse(output) as Record<string, Packed>);
