@@ -6,7 +6,7 @@ const MIN_MEMBER_BYTES = 20;
 /** Deflate's best: 258 bytes from 2 bits. */
 const MAX_RATIO = 1032;
 /** Below this Node takes buffers from its shared pool, where one kept record would keep those of others. */
-const MIN_UNPOOLED_BYTES = 4096;
+const MIN_UNPOOLED_BYTES = Buffer.poolSize >>> 1;
 
 /** RFC 1952, one or several members: zlib goes on through members by itself and stops at the output limit. */
 export const gzip: Codec = {
