@@ -82,12 +82,15 @@ export class LookupDriver {
 
   /** Until there is an answer or `timeoutMs` have passed. What the broker does not know is not waited for. */
   async #retried<T>(what: string, timeoutMs: number, ask: () => Promise<T>): Promise<T> {
-    const deadline = this.#engine.now() + timeoutMs;
+    let isTimeUp = false;
     let timer: NodeJS.Timeout | undefined;
     // No broker in reach: the cluster goes on trying for ever, the caller does not.
     const timeUp = new Promise<never>((_, reject) => {
       const error = new RequestTimeoutError(`${what} could not be looked up within ${timeoutMs} ms`);
-      timer = setTimeout(() => reject(error), timeoutMs);
+      timer = setTimeout(() => {
+        isTimeUp = true;
+        reject(error);
+      }, timeoutMs);
     });
     try {
       for (;;) {
@@ -97,7 +100,7 @@ export class LookupDriver {
           const failure = toKafkaError(error);
           const { retriable, code } = failure;
           const isWorthIt = retriable && code !== ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION;
-          if (!isWorthIt || this.#engine.isClosed || this.#engine.now() >= deadline) throw error;
+          if (!isWorthIt || isTimeUp || this.#engine.isClosed) throw error;
           // Codes below −1000 are this side's: a broker is out of reach, or gives an address of itself that is.
           if (code < -1000 || failure instanceof RequestTimeoutError)
             this.#engine.emit({ type: 'trouble', error: failure });

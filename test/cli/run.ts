@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
+/** What still runs then hangs, and is killed, so that the test says so and nothing stays behind. */
+const LIMIT_MS = 25_000;
+
 export interface Run {
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -22,7 +25,11 @@ export interface Running {
 /** Starts the command from its source, as `samsa ARGS` would. */
 export function start(...args: string[]): Running {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -47,7 +54,9 @@ export function runPiped(reader: string, ...args: string[]): Promise<Run> {
   const command = [process.execPath, '--import', 'tsx', MAIN, ...args].map((arg) => `'${arg}'`).join(' ');
   // The exit code wanted is the command's, not the reader's: it comes back through a descriptor of its own.
   const script = `{ ${command}; echo $? >&3; } | ${reader}`;
-  const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  // A process group of its own: the shell's children hang, not the shell.
+  const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], detached: true });
+  const limit = setTimeout(() => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'), LIMIT_MS);
   const texts = ['', '', '', ''];
   for (const fd of [1, 2, 3]) {
     const stream = child.stdio[fd] as Readable; // asked for with 'pipe'
@@ -56,9 +65,10 @@ export function runPiped(reader: string, ...args: string[]): Promise<Run> {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (_, signal) => {
+      clearTimeout(limit);
       const [, stdout = '', stderr = '', code = ''] = texts;
       const errors = stderr.split('\n').slice(0, -1);
-      resolve({ code: Number(code), signal, stdout, errors, ms: performance.now() - startedAt });
+      resolve({ code: code === '' ? null : Number(code), signal, stdout, errors, ms: performance.now() - startedAt });
     });
   });
 }
