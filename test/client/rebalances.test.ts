@@ -1,0 +1,214 @@
+import { describe, expect, it } from 'vitest';
+import type { EngineCommand } from '../../src/client/port.ts';
+import { Rebalances, type RebalanceListener } from '../../src/client/rebalances.ts';
+import { batch, DeliveryRig, type Bytes } from './partition-rig.ts';
+
+const tp = (partition: number): { topic: string; partition: number } => ({ topic: 't', partition });
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Everything that the engine and the application are told, in its order. */
+class RebalanceRig extends DeliveryRig {
+  readonly story: string[] = [];
+  readonly commands: EngineCommand[] = [];
+  listener: RebalanceListener = {};
+  commit: () => Promise<void> = () => Promise.resolve();
+  readonly rebalances: Rebalances<Bytes, Bytes> = new Rebalances(
+    this.delivery,
+    {
+      send: (command) => {
+        this.commands.push(command);
+        const detail = 'partitions' in command ? `:${command.partitions.map(({ partition }) => partition).join()}` : '';
+        this.story.push(command.type + detail);
+      },
+    },
+    {
+      listener: () => this.listener,
+      commitBeforeRevocation: async () => {
+        this.story.push('commit');
+        await this.commit();
+      },
+      emit: (name, partitions) =>
+        this.story.push(`event ${name}:${partitions.map(({ partition }) => partition).join()}`),
+      onListenerError: (name, error) => this.story.push(`${name} has thrown ${String(error)}`),
+    },
+  );
+
+  /** Assigned and started, with three records of partition 0 buffered. */
+  async running(): Promise<void> {
+    this.rebalances.assigned([tp(0), tp(1)]);
+    await turn();
+    const partition = this.delivery.get('t', 0);
+    partition?.startAt(0, false);
+    if (partition !== undefined) this.add(partition, 3, 3, batch(0, 3));
+    this.story.length = 0;
+  }
+}
+
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+describe('assignment', () => {
+  it('listener first, reading after it', async () => {
+    const rig = new RebalanceRig();
+    const { opened, open } = gate();
+    rig.listener = { onAssigned: () => opened };
+    rig.rebalances.assigned([tp(0), tp(1)]);
+    await turn();
+    expect(rig.story).toEqual(['event assigned:0,1']);
+    open();
+    await turn();
+    expect(rig.story).toEqual(['event assigned:0,1', 'start:0,1']);
+    expect(rig.commands).toMatchObject([{ partitions: [{ startAt: 'committed' }, { startAt: 'committed' }] }]);
+  });
+
+  it('seek and pause in the listener decide how reading begins', async () => {
+    const rig = new RebalanceRig();
+    rig.listener = {
+      onAssigned: () => {
+        const partition = rig.delivery.get('t', 1);
+        if (partition === undefined) throw new Error('not there');
+        rig.rebalances.seek(partition, 42);
+        rig.delivery.pause(partition);
+      },
+    };
+    rig.rebalances.assigned([tp(0), tp(1)]);
+    await turn();
+    expect(rig.story).toEqual(['event assigned:0,1', 'start:0,1', 'pause:1']);
+    const epoch = rig.delivery.get('t', 1)?.epoch;
+    expect(rig.commands[0]).toMatchObject({ partitions: [{ startAt: 'committed' }, { startAt: 42, epoch }] });
+  });
+
+  it('a listener that throws, at once or later, ends nothing', async () => {
+    const rig = new RebalanceRig();
+    rig.listener = {
+      onAssigned: () => {
+        throw new Error('at once');
+      },
+      onRevoked: () => Promise.reject(new Error('later')),
+    };
+    rig.rebalances.assigned([tp(0)]);
+    rig.rebalances.revoking([tp(0)], false);
+    await turn();
+    expect(rig.story).toEqual([
+      'stop:0',
+      'event assigned:0',
+      'onAssigned has thrown Error: at once',
+      'start:',
+      'commit',
+      'event revoked:0',
+      'onRevoked has thrown Error: later',
+      'revoked',
+    ]);
+  });
+
+  it('a seek while running starts anew at once, with a newer epoch', async () => {
+    const rig = new RebalanceRig();
+    await rig.running();
+    const partition = rig.delivery.get('t', 0);
+    const before = partition?.epoch ?? 0;
+    if (partition !== undefined) rig.rebalances.seek(partition, 'latest');
+    expect(rig.commands.at(-1)).toMatchObject({ type: 'start', partitions: [{ ...tp(0), startAt: 'latest' }] });
+    expect(partition?.epoch).toBeGreaterThan(before);
+    expect(rig.outstanding).toBe(0);
+  });
+});
+
+describe('revocation, in the order of the protocol', () => {
+  it('stop, drop, wait for what is in hand, commit, listener, revoked', async () => {
+    const rig = new RebalanceRig();
+    await rig.running();
+    const listener = gate();
+    const commit = gate();
+    rig.commit = () => commit.opened;
+    rig.listener = { onRevoked: () => listener.opened };
+    rig.delivery.nextRecord();
+    rig.rebalances.revoking([tp(0), tp(1)], false);
+    expect(rig.story).toEqual(['stop:0,1']);
+    expect(rig.delivery.nextRecord()).toBeNull();
+    expect(rig.outstanding).toBe(0);
+    await turn();
+    expect(rig.story).toEqual(['stop:0,1']);
+    rig.delivery.finishInHand();
+    rig.rebalances.handChanged();
+    await turn();
+    expect(rig.story).toEqual(['stop:0,1', 'commit']);
+    expect(rig.committable()).toEqual({ 0: 1 });
+    commit.open();
+    await turn();
+    expect(rig.story.slice(2)).toEqual(['event revoked:0,1']);
+    expect(rig.delivery.get('t', 0)).toBeDefined(); // committing in the listener works
+    listener.open();
+    await turn();
+    expect(rig.story.slice(3)).toEqual(['revoked']);
+    expect([...rig.delivery.partitions]).toEqual([]);
+  });
+
+  it('while onAssigned still runs: after it, and nothing is started', async () => {
+    const rig = new RebalanceRig();
+    const { opened, open } = gate();
+    rig.listener = { onAssigned: () => opened };
+    rig.rebalances.assigned([tp(0)]);
+    await turn();
+    rig.rebalances.revoking([tp(0)], false);
+    await turn();
+    expect(rig.story).toEqual(['event assigned:0', 'stop:0']);
+    open();
+    await turn();
+    expect(rig.story.slice(2)).toEqual(['start:', 'commit', 'event revoked:0', 'revoked']);
+  });
+
+  it('lost: no commit, onLost', async () => {
+    const rig = new RebalanceRig();
+    await rig.running();
+    const told: string[] = [];
+    rig.listener = { onRevoked: () => told.push('revoked'), onLost: () => told.push('lost') };
+    rig.delivery.nextRecord();
+    rig.rebalances.revoking([tp(0), tp(1)], true);
+    await turn();
+    expect(rig.story).toEqual(['stop:0,1', 'event lost:0,1', 'revoked']);
+    expect(told).toEqual(['lost']);
+  });
+
+  it.each(['the wait for what is in hand', 'the commit'])(
+    'lost during %s ends that, and there is one `revoked`',
+    async (during) => {
+      const rig = new RebalanceRig();
+      await rig.running();
+      const commit = gate();
+      rig.commit = () => commit.opened;
+      if (during !== 'the commit') rig.delivery.nextRecord();
+      rig.rebalances.revoking([tp(0), tp(1)], false);
+      await turn();
+      rig.rebalances.revoking([tp(0), tp(1)], true);
+      commit.open(); // as the engine does: it fails what is queued
+      await turn();
+      expect(rig.story.filter((each) => each !== 'commit')).toEqual(['stop:0,1', 'event lost:0,1', 'revoked']);
+    },
+  );
+
+  it('of nothing calls no listener', async () => {
+    const rig = new RebalanceRig();
+    rig.listener = { onRevoked: () => expect.unreachable() };
+    rig.rebalances.revoking([], false);
+    await turn();
+    expect(rig.story).toEqual(['stop:', 'commit', 'event revoked:', 'revoked']);
+  });
+
+  it('what comes after it waits for it: a manual assignment of the same partition survives', async () => {
+    const rig = new RebalanceRig();
+    await rig.running();
+    rig.delivery.nextRecord();
+    rig.rebalances.revoking([tp(0), tp(1)], false);
+    rig.rebalances.whenSettled(() => rig.rebalances.assignManually([{ ...tp(0), startAt: 7 }]));
+    await turn();
+    expect(rig.story).toEqual(['stop:0,1']);
+    rig.delivery.finishInHand();
+    rig.rebalances.handChanged();
+    await turn();
+    expect(rig.story.slice(1)).toEqual(['commit', 'event revoked:0,1', 'revoked', 'start:0']);
+    expect(rig.delivery.get('t', 0)).toMatchObject({ position: 7, isBlocked: false });
+  });
+});
