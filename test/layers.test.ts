@@ -28,7 +28,7 @@ const MAY_USE: Record<string, readonly string[]> = {
   protocol: ['long', 'crc-32', 'node:zlib', 'node:module', 'node:util'],
   network: ['node:net'],
   client: ['long', 'node:events'],
-  testing: ['node:net', 'node:events'],
+  testing: ['node:module', 'node:zlib', 'crc-32', 'snappyjs'],
 };
 
 const CLOCKLESS = ['protocol', 'group', 'fetch', 'commit'];

@@ -12,7 +12,7 @@ import { cpus, loadavg } from 'node:os';
 import crc32cPure from 'crc-32/crc32c.js';
 import { openBatch, WireBatchReader, type WireBatch } from '../../src/protocol/record-batch.ts';
 import { RecordCursor } from '../../src/protocol/record.ts';
-import { encodeRecordBatch, type TestRecord } from '../../test/harness/record-batch-writer.ts';
+import { encodeRecordBatch, type TestRecord } from '../../src/testing/record-batch-writer.ts';
 
 const ROUNDS = 11;
 const PASSES = 20;

@@ -3,7 +3,7 @@ import { Chunk } from '../../src/cli/chunk.ts';
 import { compileFormat } from '../../src/cli/format.ts';
 import { openBatch, WireBatchReader } from '../../src/protocol/record-batch.ts';
 import { type KafkaRecord, RecordCursor } from '../../src/protocol/record.ts';
-import { encodeRecordBatch, type TestRecord } from '../harness/record-batch-writer.ts';
+import { encodeRecordBatch, type TestRecord } from '../../src/testing/record-batch-writer.ts';
 
 const CONTEXT = { topic: 'orders', partition: 3 };
 const NOON = 1_700_000_000_000;

@@ -3,7 +3,7 @@ import type { FetchedRecords } from '../../src/fetch/partition.ts';
 import { Delivery } from '../../src/client/delivery.ts';
 import type { PartitionDelivery } from '../../src/client/partition-delivery.ts';
 import type { RecordBatch } from '../../src/client/record-batch.ts';
-import { encodeRecordBatch, type BatchOptions } from '../harness/record-batch-writer.ts';
+import { encodeRecordBatch, type BatchOptions } from '../../src/testing/record-batch-writer.ts';
 
 export type Bytes = Buffer | null;
 

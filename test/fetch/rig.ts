@@ -2,7 +2,7 @@
 import { offsetsFetched, offsetsListed, recordsFetched, type FetchedAnswer } from '../../src/fetch/answers.ts';
 import { Fetcher, type FetchSettings } from '../../src/fetch/fetcher.ts';
 import type { FetchAction, StartAt } from '../../src/fetch/partition.ts';
-import { encodeRecordBatch } from '../harness/record-batch-writer.ts';
+import { encodeRecordBatch } from '../../src/testing/record-batch-writer.ts';
 
 export type ActionOf<T extends FetchAction['type']> = Extract<FetchAction, { type: T }>;
 

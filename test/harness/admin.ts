@@ -8,7 +8,7 @@ import { type MetadataTopic, metadata } from '../../src/protocol/api/metadata.ts
 import { produce } from '../../src/protocol/api/produce.ts';
 import { ERROR_CODES, kafkaErrorOf } from '../../src/protocol/error-codes.ts';
 import { TestConnection } from './connection.ts';
-import { type TestCompression, type TestRecord, encodeRecordBatch } from './record-batch-writer.ts';
+import { type TestCompression, type TestRecord, encodeRecordBatch } from '../../src/testing/record-batch-writer.ts';
 
 const NO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
 const RETRY_FOR_MS = 30_000;

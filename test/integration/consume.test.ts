@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Consumer, NoOffsetError, OffsetOutOfRangeError, type KafkaRecord, type RecordBatch } from '../../src/index.ts';
-import type { TestRecord } from '../harness/record-batch-writer.ts';
+import type { TestRecord } from '../../src/testing/record-batch-writer.ts';
 import { failureOf, offsetsByPartition, quick, take, upTo, useRig, waitFor } from './rig.ts';
 
 const PARTITIONS = 6;

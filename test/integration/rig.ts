@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, inject } from 'vitest';
 import { Consumer, type ConsumerOptions, type KafkaRecord } from '../../src/index.ts';
 import { type ProduceOptions, TestAdmin, type TopicOptions } from '../harness/admin.ts';
-import type { TestRecord } from '../harness/record-batch-writer.ts';
+import type { TestRecord } from '../../src/testing/record-batch-writer.ts';
 import { until } from '../harness/waiting.ts';
 
 const WAIT_MS = 20_000;

@@ -68,6 +68,12 @@ describe('the package', () => {
     expect(names).not.toContain('Consumer');
   });
 
+  it('exports tools for tests', () => {
+    const code = `import { encodeRecordBatch } from 'samsa/testing'; import { WireBatch } from 'samsa/protocol';
+      console.log(new WireBatch(encodeRecordBatch([{ value: 'a' }, { value: 'b' }]), 0).recordCount);`;
+    expect(run(code)).toBe('2\n');
+  });
+
   it('works without the optional accelerators', () => {
     expect(
       run(

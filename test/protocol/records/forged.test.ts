@@ -5,7 +5,7 @@ import { crc32c } from '../../../src/protocol/crc32c.ts';
 import { openBatch, WireBatchReader, type WireBatch } from '../../../src/protocol/record-batch.ts';
 import { RecordCursor, type KafkaRecord } from '../../../src/protocol/record.ts';
 import type { ExpectedRecord } from '../../conformance/records.ts';
-import { encodeRecordBatch, type TestCompression } from '../../harness/record-batch-writer.ts';
+import { encodeRecordBatch, type TestCompression } from '../../../src/testing/record-batch-writer.ts';
 import { referenceRecords } from './reference.ts';
 import { vectors } from './vectors.ts';
 

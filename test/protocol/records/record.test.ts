@@ -6,7 +6,7 @@ import { crc32c } from '../../../src/protocol/crc32c.ts';
 import { RecordHeaders } from '../../../src/protocol/headers.ts';
 import { openBatch, WireBatchReader, type WireBatch } from '../../../src/protocol/record-batch.ts';
 import { RecordCursor, type KafkaRecord, type RecordSource } from '../../../src/protocol/record.ts';
-import { encodeRecordBatch, type TestRecord } from '../../harness/record-batch-writer.ts';
+import { encodeRecordBatch, type TestRecord } from '../../../src/testing/record-batch-writer.ts';
 
 const CONTEXT = { topic: 'orders', partition: 3 };
 const OPTIONS = { checkCrcs: true, maxDecompressedBytes: 1 << 20 };

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { type TestRecord, encodeRecordBatch } from './record-batch-writer.ts';
+import { type TestRecord, encodeRecordBatch } from '../../src/testing/record-batch-writer.ts';
 
 const RECORDS = join(import.meta.dirname, '..', 'vectors', 'records');
 

@@ -1,16 +1,19 @@
 import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
 
-// Record batches of magic 2 (KIP-98) from records, for tests: simple, and independent of the decoder under test.
+// Record batches of magic 2 (KIP-98) from records, for tests: simple, and independent of the decoder that they test.
 //
 //  0 baseOffset i64 | 8 batchLength i32 | 12 partitionLeaderEpoch i32 | 16 magic i8 | 17 crc u32 | 21 attributes i16
 // 23 lastOffsetDelta i32 | 27 baseTimestamp i64 | 35 maxTimestamp i64 | 43 producerId i64 | 51 producerEpoch i16
 // 53 baseSequence i32 | 57 recordCount i32 | 61 records
 
-// Neither file brings types along.
+// Neither file brings types along; snappyjs is loaded when something is to be compressed with it.
 const require = createRequire(import.meta.url);
 const crc32c = require('crc-32/crc32c.js') as { buf(bytes: Uint8Array): number };
-const snappy = require('snappyjs') as { compress(bytes: Buffer): Buffer<ArrayBuffer> };
+
+function snappyBlock(bytes: Buffer): Buffer<ArrayBuffer> {
+  return (require('snappyjs') as { compress(bytes: Buffer): Buffer<ArrayBuffer> }).compress(bytes);
+}
 
 const HEADER_BYTES = 61;
 const CRC_STARTS_AT = 21;
@@ -43,7 +46,10 @@ export interface BatchOptions {
   control?: boolean;
 }
 
-/** One batch; the offsets of its records have no gaps. */
+/**
+ * One batch as a producer would send it, or as a broker stores it with `baseOffset` and `partitionLeaderEpoch` given; the
+ * offsets of its records have no gaps.
+ */
 export function encodeRecordBatch(records: readonly TestRecord[], options: BatchOptions = {}): Buffer {
   const defaultTimestamp = options.timestamp ?? Date.now();
   const baseTimestamp = records[0]?.timestamp ?? defaultTimestamp;
@@ -78,7 +84,7 @@ function compressionId(compression: TestCompression): number {
 
 function compress(bytes: Buffer, compression: TestCompression): Buffer {
   if (compression === 'gzip') return gzipSync(bytes);
-  if (compression === 'snappy') return snappy.compress(bytes);
+  if (compression === 'snappy') return snappyBlock(bytes);
   if (compression === 'snappy-xerial') return xerial(bytes);
   return bytes;
 }
@@ -87,7 +93,7 @@ function compress(bytes: Buffer, compression: TestCompression): Buffer {
 function xerial(bytes: Buffer): Buffer {
   const parts = [Buffer.from('82534e415050590000000001' + '00000001', 'hex')];
   for (let at = 0; at < bytes.length; at += XERIAL_BLOCK_BYTES) {
-    const block = snappy.compress(bytes.subarray(at, at + XERIAL_BLOCK_BYTES));
+    const block = snappyBlock(bytes.subarray(at, at + XERIAL_BLOCK_BYTES));
     const length = Buffer.alloc(4);
     length.writeInt32BE(block.length);
     parts.push(length, block);
