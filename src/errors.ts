@@ -58,7 +58,10 @@ export class ConnectionError extends KafkaError {
   }
 }
 
-/** Bytes that make no sense. `version` and `position` say where; both are −1 where nothing was decoded yet. */
+/**
+ * Bytes that make no sense. Retriable where a connection met them, for that is replaced. `version` and `position` say where; both are
+ * −1 where nothing was decoded yet.
+ */
 export class ProtocolError extends KafkaError {
   readonly version: number;
   /** The byte in the message's body at which decoding stopped. */

@@ -1,4 +1,4 @@
-import { CorruptRecordError, KafkaError, NoOffsetError, OffsetOutOfRangeError } from '../errors.ts';
+import { CorruptRecordError, KafkaError, NoOffsetError, OffsetOutOfRangeError, ProtocolError } from '../errors.ts';
 import { errorCodeOf, kafkaErrorOf } from '../protocol/error-codes.ts';
 import { WireBatchReader } from '../protocol/record-batch.ts';
 import type { Fetcher } from './fetcher.ts';
@@ -37,7 +37,7 @@ export function requestFailed(fetcher: Fetcher, id: number, error: KafkaError, n
   const topics = new Set<string>();
   let untold: PartitionState | null = null;
   for (const state of fetcher.finished(id)) {
-    if (!error.retriable && error.name !== 'ProtocolError') {
+    if (!error.retriable) {
       actions.push(fetcher.fail(state, error));
       continue;
     }
@@ -46,7 +46,7 @@ export function requestFailed(fetcher: Fetcher, id: number, error: KafkaError, n
     fetcher.retryLater(state, now, needsMetadata);
     if (needsMetadata) topics.add(state.topic);
     // A broker may go away for a moment; what goes on (an advertised listener out of reach, say) has to be seen.
-    if (state.hasWarned || (state.failures < FAILURES_BEFORE_WARNING && error.retriable)) continue;
+    if (state.hasWarned || (state.failures < FAILURES_BEFORE_WARNING && !(error instanceof ProtocolError))) continue;
     state.hasWarned = true;
     untold = state;
   }

@@ -140,7 +140,8 @@ export class Cluster {
         refresh.resolve();
       } catch (error) {
         const cause = toKafkaError(error);
-        if (this.#closed !== null || !isWorthRetrying(cause)) {
+        // Only what a person has to mend ends the trying: credentials, permissions, a broker too old.
+        if (this.#closed !== null || !cause.retriable) {
           refresh.reject(this.#closed ?? cause);
           continue;
         }
@@ -275,11 +276,6 @@ function mergeRefresh(failed: Refresh, queued: Refresh | null): Refresh {
   for (const topic of queued.topics) failed.topics.add(topic);
   failed.done.then(queued.resolve, queued.reject);
   return failed;
-}
-
-/** Only what a person has to mend ends the trying: credentials, permissions, a broker too old. */
-function isWorthRetrying(error: KafkaError): boolean {
-  return error.retriable || error.name === 'ProtocolError';
 }
 
 function toKafkaError(error: unknown): KafkaError {

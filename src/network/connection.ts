@@ -257,10 +257,12 @@ export class Connection {
     }, this.#mutedUntil - performance.now());
   }
 
+  /** Retriable: the connection is replaced, and another broker, or the same one, may make sense. */
   #protocolError(error: unknown): KafkaError {
-    if (!(error instanceof KafkaError)) return new ProtocolError(`${this.address}: ${String(error)}`, { cause: error });
-    return new ProtocolError(`${this.address}: ${error.message}`, {
-      ...(error.api === null ? {} : { api: error.api }),
+    const message = error instanceof Error ? error.message : String(error);
+    return new ProtocolError(`${this.address}: ${message}`, {
+      retriable: true,
+      ...(error instanceof KafkaError && error.api !== null ? { api: error.api } : {}),
       ...(error instanceof ProtocolError ? { version: error.version, position: error.position } : {}),
       cause: error,
     });

@@ -261,7 +261,12 @@ describe('no answer', () => {
 
   it('bytes that make no sense are tried again, and told at once', () => {
     const { rig, id } = fetching();
-    const actions = requestFailed(rig.fetcher, id, new ProtocolError('frame of -2 bytes'), rig.now);
+    const actions = requestFailed(
+      rig.fetcher,
+      id,
+      new ProtocolError('frame of -2 bytes', { retriable: true }),
+      rig.now,
+    );
     expect(types(actions)).toEqual(['log', 'refreshMetadata']);
   });
 
