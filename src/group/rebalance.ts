@@ -48,7 +48,8 @@ export class Rebalance {
       member.identity = { ...NO_IDENTITY, memberId };
       return member.sendLeave();
     }
-    if (verdict !== 'ok') member.log(verdict === 'take-member-id' ? 'debug' : 'warn', cause);
+    // Most of these belong to a healthy group now and then (a coordinator that loads, a generation that has passed).
+    if (verdict !== 'ok') member.log(verdict === 'take-member-id' ? 'debug' : 'info', cause);
     switch (verdict) {
       case 'ok':
         return this.#onJoined(response, now);
