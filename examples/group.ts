@@ -7,7 +7,7 @@ import { startBroker } from '../test/harness/provide.ts';
 
 const RECORDS = 200_000;
 
-const broker = process.env['KAFKA_BOOTSTRAP_SERVERS'] === undefined ? await startBroker() : null;
+const broker = process.env['KAFKA_BOOTSTRAP_SERVERS'] === undefined ? await startBroker().catch(giveUp) : null;
 const bootstrapServers = broker?.bootstrapServers ?? process.env['KAFKA_BOOTSTRAP_SERVERS'] ?? '';
 const topic = `samsa-start-${Date.now()}`;
 
@@ -17,6 +17,11 @@ await admin.fill(topic, RECORDS, (index) => ({ key: `customer-${index % 100}`, v
 console.log(`${RECORDS} records in 6 partitions of '${topic}' on ${bootstrapServers}`);
 
 let handled = 0;
+
+function giveUp(error: Error): never {
+  console.error(`no broker: ${error.message}; name yours with KAFKA_BOOTSTRAP_SERVERS=host:9092`);
+  process.exit(1);
+}
 
 async function member(name: string): Promise<Consumer> {
   const consumer = new Consumer({ bootstrapServers, groupId: `${topic}-group`, autoOffsetReset: 'earliest' });
