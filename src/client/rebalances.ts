@@ -77,7 +77,7 @@ export class Rebalances<K, V> {
   seek(delivery: PartitionDelivery<K, V>, startAt: StartAt): void {
     const position = typeof startAt === 'number' ? startAt : -1;
     this.#delivery.seek(delivery, ++this.#lastEpoch, position);
-    this.#handChanged();
+    this.handChanged();
     if (this.#starting.has(delivery)) this.#starting.set(delivery, startAt);
     else this.#port.send({ type: 'start', partitions: [positioned(delivery, startAt)] });
   }
@@ -98,10 +98,6 @@ export class Rebalances<K, V> {
 
   /** The application has let go of something. */
   handChanged(): void {
-    if (this.#revocation !== null) this.#handChanged();
-  }
-
-  #handChanged(): void {
     const revocation = this.#revocation;
     if (revocation !== null && !this.#delivery.isAnyInHand(revocation.partitions)) revocation.wake();
   }
