@@ -145,3 +145,8 @@ export class UnsupportedVersionError extends KafkaError {
     super(message, { code: 35, ...options });
   }
 }
+
+/** What was caught, as a KafkaError: itself where it is one, else the cause of a new one. */
+export function toKafkaError(error: unknown): KafkaError {
+  return error instanceof KafkaError ? error : new KafkaError(String(error), { cause: error });
+}

@@ -1,12 +1,12 @@
 import { Committer, type CommitAction } from '../commit/committer.ts';
-import type { KafkaError } from '../errors.ts';
+import { toKafkaError, type KafkaError } from '../errors.ts';
 import type { CommittedAnswer } from '../fetch/answers.ts';
 import type { TopicPartition } from '../fetch/partition.ts';
 import { Pauses } from '../network/pauses.ts';
 import { offsetCommit } from '../protocol/api/offset-commit.ts';
 import { offsetFetch } from '../protocol/api/offset-fetch.ts';
 import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
-import { toKafkaError, type EngineContext } from './engine-context.ts';
+import type { EngineContext } from './engine-context.ts';
 import type { CommittedOffset } from './port.ts';
 import * as requests from './requests.ts';
 

@@ -1,4 +1,4 @@
-import { KafkaError } from '../errors.ts';
+import type { KafkaError } from '../errors.ts';
 import type { Cluster } from '../network/cluster.ts';
 import type { Coordinator } from '../network/coordinator.ts';
 import type { EngineEvent } from './port.ts';
@@ -19,8 +19,4 @@ export interface EngineContext {
   /** Nothing goes on after this; the application hears of it at its next read. */
   fail(error: KafkaError): void;
   readonly isClosed: boolean;
-}
-
-export function toKafkaError(error: unknown): KafkaError {
-  return error instanceof KafkaError ? error : new KafkaError(String(error), { cause: error });
 }

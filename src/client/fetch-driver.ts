@@ -1,10 +1,11 @@
+import { toKafkaError } from '../errors.ts';
 import { offsetsFetched, offsetsListed, recordsFetched, requestFailed } from '../fetch/answers.ts';
 import { Fetcher } from '../fetch/fetcher.ts';
 import type { FetchAction } from '../fetch/partition.ts';
 import { fetch } from '../protocol/api/fetch.ts';
 import { listOffsets } from '../protocol/api/list-offsets.ts';
 import { askCommitted } from './commit-driver.ts';
-import { toKafkaError, type EngineContext } from './engine-context.ts';
+import type { EngineContext } from './engine-context.ts';
 import * as requests from './requests.ts';
 
 /** Turns what the fetcher decides into requests, and their answers into what the fetcher wants to hear. */

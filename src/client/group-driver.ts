@@ -1,5 +1,5 @@
 import type { CommitDriver } from './commit-driver.ts';
-import { FencedError, type KafkaError } from '../errors.ts';
+import { FencedError, type KafkaError, toKafkaError } from '../errors.ts';
 import { assignorOf } from '../group/assignors/index.ts';
 import type { PartitionInfo } from '../group/assignors/assignor.ts';
 import { ClassicGroup } from '../group/classic.ts';
@@ -9,7 +9,7 @@ import { heartbeat } from '../protocol/api/heartbeat.ts';
 import { joinGroup } from '../protocol/api/join-group.ts';
 import { leaveGroup, type LeaveGroupRequest } from '../protocol/api/leave-group.ts';
 import { syncGroup } from '../protocol/api/sync-group.ts';
-import { toKafkaError, type EngineContext } from './engine-context.ts';
+import type { EngineContext } from './engine-context.ts';
 import type { MetadataWatch } from './metadata-watch.ts';
 import { PollWatch } from './poll-watch.ts';
 

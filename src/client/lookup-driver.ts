@@ -1,9 +1,9 @@
-import { RequestTimeoutError, type KafkaError } from '../errors.ts';
+import { RequestTimeoutError, type KafkaError, toKafkaError } from '../errors.ts';
 import { partitionName, type ListedPartition, type TopicPartition } from '../fetch/partition.ts';
 import { Pauses } from '../network/pauses.ts';
 import { listOffsets } from '../protocol/api/list-offsets.ts';
 import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
-import { toKafkaError, type EngineContext } from './engine-context.ts';
+import type { EngineContext } from './engine-context.ts';
 import type { ListedOffset, PartitionAtTime } from './port.ts';
 import * as requests from './requests.ts';
 

@@ -1,6 +1,7 @@
+import { toKafkaError } from '../errors.ts';
 import { backoffMs } from '../backoff.ts';
 import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
-import { toKafkaError, type EngineContext } from './engine-context.ts';
+import type { EngineContext } from './engine-context.ts';
 
 /** Keeps the metadata of the topics that matter fresh: on need, every `metadataMaxAgeMs`, and soon while a topic is missing. */
 export class MetadataWatch {

@@ -1,8 +1,7 @@
-import { CLIENT_ERROR_CODES, KafkaError } from '../errors.ts';
+import { CLIENT_ERROR_CODES, KafkaError, toKafkaError } from '../errors.ts';
 import type { KafkaRecord } from '../protocol/record.ts';
 import { closedError } from './closed-error.ts';
 import type { Delivery } from './delivery.ts';
-import { toKafkaError } from './engine-context.ts';
 import type { RecordBatch } from './record-batch.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { backoffMs } from '../backoff.ts';
-import { ConnectionError, KafkaError } from '../errors.ts';
+import { ConnectionError, toKafkaError, type KafkaError } from '../errors.ts';
 import { findCoordinator } from '../protocol/api/find-coordinator.ts';
 import { metadata as metadataApi } from '../protocol/api/metadata.ts';
 import { NO_UUID } from '../protocol/codec.ts';
@@ -276,8 +276,4 @@ function mergeRefresh(failed: Refresh, queued: Refresh | null): Refresh {
   for (const topic of queued.topics) failed.topics.add(topic);
   failed.done.then(queued.resolve, queued.reject);
   return failed;
-}
-
-function toKafkaError(error: unknown): KafkaError {
-  return error instanceof KafkaError ? error : new KafkaError(String(error), { cause: error });
 }
