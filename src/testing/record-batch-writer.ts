@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { gzipSync } from 'node:zlib';
+import { compress, compressionId, type TestCompression } from './compression.ts';
 
 // Record batches of magic 2 (KIP-98) from records, for tests: simple, and independent of the decoder that they test.
 //
@@ -7,27 +7,22 @@ import { gzipSync } from 'node:zlib';
 // 23 lastOffsetDelta i32 | 27 baseTimestamp i64 | 35 maxTimestamp i64 | 43 producerId i64 | 51 producerEpoch i16
 // 53 baseSequence i32 | 57 recordCount i32 | 61 records
 
-// Neither file brings types along; snappyjs is loaded when something is to be compressed with it.
+// Brings no types along.
 const require = createRequire(import.meta.url);
 const crc32c = require('crc-32/crc32c.js') as { buf(bytes: Uint8Array): number };
 
-function snappyBlock(bytes: Buffer): Buffer<ArrayBuffer> {
-  return (require('snappyjs') as { compress(bytes: Buffer): Buffer<ArrayBuffer> }).compress(bytes);
-}
+export type { TestCompression };
 
 const HEADER_BYTES = 61;
 const CRC_STARTS_AT = 21;
-/** A varint of 32 bits and one of 64. */
-const VARINT_BYTES = 5;
-const VARLONG_BYTES = 10;
-const XERIAL_BLOCK_BYTES = 32 * 1024;
 
-export type TestCompression = 'none' | 'gzip' | 'snappy' | 'snappy-xerial';
+type Content = string | Buffer | null;
 
 export interface TestRecord {
   key?: string | Buffer | null;
   value: string | Buffer | null;
-  headers?: readonly (readonly [string, string | Buffer | null])[];
+  /** Pairs, for a name may come more than once; or an object. */
+  headers?: readonly (readonly [string, Content])[] | Readonly<Record<string, Content>>;
   /** Milliseconds since 1970. Default: the batch's. */
   timestamp?: number;
 }
@@ -44,127 +39,159 @@ export interface BatchOptions {
   baseSequence?: number;
   transactional?: boolean;
   control?: boolean;
+  /** Of each record, from `baseOffset` on, where compaction has made gaps. Default 0, 1, 2, … */
+  offsetDeltas?: readonly number[];
+  /** Of the batch as it was before compaction. Default: the last record's. */
+  lastOffsetDelta?: number;
+  /** What the batch's own timestamps are after compaction. Default: from the records. */
+  baseTimestamp?: number;
+  maxTimestamp?: number;
+  timestampType?: 'CreateTime' | 'LogAppendTime';
 }
 
 /**
  * One batch as a producer would send it, or as a broker stores it with `baseOffset` and `partitionLeaderEpoch` given; the
- * offsets of its records have no gaps.
+ * offsets of its records have no gaps, unless `offsetDeltas` says so.
  */
 export function encodeRecordBatch(records: readonly TestRecord[], options: BatchOptions = {}): Buffer {
   const defaultTimestamp = options.timestamp ?? Date.now();
-  const baseTimestamp = records[0]?.timestamp ?? defaultTimestamp;
-  const maxTimestamp = records.reduce((max, record) => Math.max(max, record.timestamp ?? defaultTimestamp), 0);
+  const baseTimestamp = options.baseTimestamp ?? records[0]?.timestamp ?? defaultTimestamp;
   const compression = options.compression ?? 'none';
-  const body = compress(encodeRecords(records, baseTimestamp, defaultTimestamp), compression);
+  const shape: BatchShape = { baseTimestamp, defaultTimestamp, offsetDeltas: options.offsetDeltas };
+  const lengths = records.map((record, index) => bodyLength(record, index, shape));
+  const total = lengths.reduce((sum, length) => sum + varintSize(length) + length, 0);
+  let batch: Buffer;
+  if (compression === 'none') {
+    batch = Buffer.allocUnsafeSlow(HEADER_BYTES + total);
+    writeRecords(batch, HEADER_BYTES, records, lengths, shape);
+  } else {
+    const plain = Buffer.allocUnsafe(total);
+    writeRecords(plain, 0, records, lengths, shape);
+    const body = compress(plain, compression);
+    batch = Buffer.allocUnsafeSlow(HEADER_BYTES + body.length);
+    body.copy(batch, HEADER_BYTES);
+  }
 
-  const batch = Buffer.allocUnsafeSlow(HEADER_BYTES + body.length);
+  let maxTimestamp = options.maxTimestamp ?? 0;
+  if (options.maxTimestamp === undefined) {
+    for (const { timestamp } of records) maxTimestamp = Math.max(maxTimestamp, timestamp ?? defaultTimestamp);
+  }
   batch.writeBigInt64BE(BigInt(options.baseOffset ?? 0), 0);
   batch.writeInt32BE(batch.length - 12, 8);
   batch.writeInt32BE(options.partitionLeaderEpoch ?? -1, 12);
   batch.writeInt8(2, 16);
+  const logAppendTime = options.timestampType === 'LogAppendTime' ? 0x08 : 0;
   const transactional = options.transactional === true ? 0x10 : 0;
   const control = options.control === true ? 0x20 : 0;
-  batch.writeInt16BE(compressionId(compression) | transactional | control, 21);
-  batch.writeInt32BE(records.length - 1, 23);
+  batch.writeInt16BE(compressionId(compression) | logAppendTime | transactional | control, 21);
+  batch.writeInt32BE(options.lastOffsetDelta ?? options.offsetDeltas?.at(-1) ?? records.length - 1, 23);
   batch.writeBigInt64BE(BigInt(baseTimestamp), 27);
   batch.writeBigInt64BE(BigInt(maxTimestamp), 35);
   batch.writeBigInt64BE(BigInt(options.producerId ?? -1), 43);
   batch.writeInt16BE(options.producerEpoch ?? -1, 51);
   batch.writeInt32BE(options.baseSequence ?? -1, 53);
   batch.writeInt32BE(records.length, 57);
-  body.copy(batch, HEADER_BYTES);
-  batch.writeInt32BE(crc32c.buf(batch.subarray(CRC_STARTS_AT)), 17);
+  sealBatch(batch);
   return batch;
 }
 
-function compressionId(compression: TestCompression): number {
-  if (compression === 'none') return 0;
-  return compression === 'gzip' ? 1 : 2;
+/** Writes the checksum of a batch whose bytes from the attributes on were changed. */
+export function sealBatch(batch: Buffer): void {
+  batch.writeInt32BE(crc32c.buf(batch.subarray(CRC_STARTS_AT)), 17);
 }
 
-function compress(bytes: Buffer, compression: TestCompression): Buffer {
-  if (compression === 'gzip') return gzipSync(bytes);
-  if (compression === 'snappy') return snappyBlock(bytes);
-  if (compression === 'snappy-xerial') return xerial(bytes);
-  return bytes;
+interface BatchShape {
+  readonly baseTimestamp: number;
+  readonly defaultTimestamp: number;
+  readonly offsetDeltas: readonly number[] | undefined;
 }
 
-/** What snappy-java writes: a magic, two versions, then blocks with their length before them. */
-function xerial(bytes: Buffer): Buffer {
-  const parts = [Buffer.from('82534e415050590000000001' + '00000001', 'hex')];
-  for (let at = 0; at < bytes.length; at += XERIAL_BLOCK_BYTES) {
-    const block = snappyBlock(bytes.subarray(at, at + XERIAL_BLOCK_BYTES));
-    const length = Buffer.alloc(4);
-    length.writeInt32BE(block.length);
-    parts.push(length, block);
-  }
-  return Buffer.concat(parts);
+/** Of everything after the record's own length. */
+function bodyLength(record: TestRecord, index: number, shape: BatchShape): number {
+  const { key, value, headers } = record;
+  let length = 1 + varintSize((record.timestamp ?? shape.defaultTimestamp) - shape.baseTimestamp);
+  length += varintSize(shape.offsetDeltas === undefined ? index : (shape.offsetDeltas[index] ?? index));
+  length += contentSize(key ?? null) + contentSize(value);
+  if (headers === undefined) return length + 1;
+  const pairs = pairsOf(headers);
+  length += varintSize(pairs.length);
+  for (const [name, content] of pairs) length += contentSize(name) + contentSize(content);
+  return length;
 }
 
 // length | attributes i8 | timestampDelta | offsetDelta | key | value | headers; all numbers but one zigzag varints
-function encodeRecords(records: readonly TestRecord[], baseTimestamp: number, defaultTimestamp: number): Buffer {
-  const out = new VarintWriter(records.reduce((sum, record) => sum + mostBytes(record), 0));
-  const body = new VarintWriter(records.reduce((max, record) => Math.max(max, mostBytes(record)), 0));
-  records.forEach((record, offsetDelta) => {
-    body.length = 0;
-    body.byte(0);
-    body.varint((record.timestamp ?? defaultTimestamp) - baseTimestamp);
-    body.varint(offsetDelta);
-    body.bytes(record.key ?? null);
-    body.bytes(record.value);
-    const headers = record.headers ?? [];
-    body.varint(headers.length);
-    for (const [name, value] of headers) {
-      body.bytes(name);
-      body.bytes(value);
+function writeRecords(
+  out: Buffer,
+  start: number,
+  records: readonly TestRecord[],
+  lengths: readonly number[],
+  shape: BatchShape,
+): void {
+  let at = start;
+  for (let index = 0; index < records.length; index++) {
+    const { key, value, headers, timestamp } = records[index] as TestRecord; // below the length
+    at = putVarint(out, at, lengths[index] ?? 0);
+    out[at++] = 0;
+    at = putVarint(out, at, (timestamp ?? shape.defaultTimestamp) - shape.baseTimestamp);
+    at = putVarint(out, at, shape.offsetDeltas === undefined ? index : (shape.offsetDeltas[index] ?? index));
+    at = putContent(out, at, key ?? null);
+    at = putContent(out, at, value);
+    if (headers === undefined) {
+      out[at++] = 0;
+      continue;
     }
-    out.bytes(body.written());
-  });
-  return out.written();
+    const pairs = pairsOf(headers);
+    at = putVarint(out, at, pairs.length);
+    for (const [name, content] of pairs) at = putContent(out, putContent(out, at, name), content);
+  }
 }
 
-/** More than any encoding of the record takes, so that the writers below need not grow. */
-function mostBytes(record: TestRecord): number {
-  let bytes = 1 + VARLONG_BYTES + 5 * VARINT_BYTES + byteLength(record.key ?? null) + byteLength(record.value);
-  for (const [name, value] of record.headers ?? []) bytes += 2 * VARINT_BYTES + byteLength(name) + byteLength(value);
-  return bytes;
+function pairsOf(headers: NonNullable<TestRecord['headers']>): readonly (readonly [string, Content])[] {
+  return isList(headers) ? headers : Object.entries(headers);
 }
 
-function byteLength(value: string | Buffer | null): number {
-  return value === null ? 0 : Buffer.byteLength(value);
+/** `Array.isArray` knows nothing of read-only arrays. */
+function isList(headers: NonNullable<TestRecord['headers']>): headers is readonly (readonly [string, Content])[] {
+  return Array.isArray(headers);
 }
 
-class VarintWriter {
-  readonly #buffer: Buffer;
-  length = 0;
+function byteLength(content: string | Buffer): number {
+  return typeof content === 'string' ? Buffer.byteLength(content) : content.length;
+}
 
-  constructor(capacity: number) {
-    this.#buffer = Buffer.allocUnsafe(capacity);
-  }
+/** Zigzag, by arithmetic: a difference of timestamps may need more than 32 bits. */
+function zigzag(value: number): number {
+  return value < 0 ? -2 * value - 1 : 2 * value;
+}
 
-  byte(value: number): void {
-    this.#buffer[this.length++] = value;
-  }
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = zigzag(value); rest >= 0x80; rest = Math.floor(rest / 0x80)) size++;
+  return size;
+}
 
-  /** Zigzag, by arithmetic: a difference of timestamps may need more than 32 bits. */
-  varint(value: number): void {
-    let rest = value < 0 ? -2 * value - 1 : 2 * value;
-    while (rest >= 0x80) {
-      this.byte((rest % 0x80) | 0x80);
-      rest = Math.floor(rest / 0x80);
-    }
-    this.byte(rest);
-  }
+/** With its length before it; -1 for null. */
+function contentSize(content: Content): number {
+  if (content === null) return 1;
+  const length = byteLength(content);
+  return varintSize(length) + length;
+}
 
-  /** With its length before it; -1 for null. */
-  bytes(value: string | Buffer | null): void {
-    if (value === null) return this.varint(-1);
-    this.varint(Buffer.byteLength(value));
-    if (typeof value === 'string') this.length += this.#buffer.write(value, this.length);
-    else this.length += value.copy(this.#buffer, this.length);
+function putVarint(out: Buffer, at: number, value: number): number {
+  let rest = zigzag(value);
+  while (rest >= 0x80) {
+    out[at++] = (rest % 0x80) | 0x80;
+    rest = Math.floor(rest / 0x80);
   }
+  out[at++] = rest;
+  return at;
+}
 
-  written(): Buffer {
-    return this.#buffer.subarray(0, this.length);
-  }
+function putContent(out: Buffer, at: number, content: Content): number {
+  if (content === null) return putVarint(out, at, -1);
+  const length = byteLength(content);
+  at = putVarint(out, at, length);
+  if (typeof content === 'string') out.write(content, at, length);
+  else content.copy(out, at);
+  return at + length;
 }
