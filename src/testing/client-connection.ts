@@ -93,7 +93,7 @@ export class ClientConnection {
 
   async #serve(frame: Buffer): Promise<void> {
     const header = peekRequestHeader(frame);
-    const { requestApiKey, requestApiVersion: version, correlationId } = header;
+    const { requestApiKey, correlationId } = header;
     const handler = this.#cluster.handlers.get(requestApiKey) as Handler<unknown, unknown> | undefined;
     if (handler === undefined)
       throw new KafkaError(`a request of api key ${requestApiKey}, which the mock cluster does not have`);
@@ -101,10 +101,14 @@ export class ClientConnection {
     this.authentication.admit(api.name);
     const clientId = header.clientId ?? '';
     const range = this.#broker.versions.get(api.name);
-    const isOffered = range !== undefined && version >= range.min && version <= range.max;
-    if (!isOffered && api.key === API_VERSIONS_KEY) return this.#answerApiVersions(handler, clientId, correlationId);
-    const { body } = decodeRequestFrame(api, frame); // throws where the codec does not know the version either
+    const asked = header.requestApiVersion;
+    const isOffered = range !== undefined && asked >= range.min && asked <= range.max;
+    // ApiVersions is answered whatever its version: in version 0, so that any client can read what the broker has (KIP-511).
+    const isFallback = !isOffered && api.key === API_VERSIONS_KEY;
+    const version = isFallback ? 0 : asked;
+    const body = isFallback ? {} : decodeRequestFrame(api, frame).body; // throws where the codec does not know the version
     await this.#broker.gate.pass();
+    if (!this.#broker.isUp) return; // killed while it was frozen: it has never seen this request
     const common = { cluster: this.#cluster, broker: this.#broker, connection: this, version, clientId };
     const bare: RequestContext = { ...common, errorFor: NO_STRIKE.errorFor };
     const info: RequestInfo = {
@@ -133,14 +137,6 @@ export class ClientConnection {
       return;
     }
     await this.#serveStruck(handler, body, common, info, strike, correlationId);
-  }
-
-  /** Whatever version was asked for: in version 0, so that any client can read what the broker has (KIP-511). */
-  async #answerApiVersions(handler: Handler<unknown, unknown>, clientId: string, correlationId: number): Promise<void> {
-    await this.#broker.gate.pass();
-    const common = { cluster: this.#cluster, broker: this.#broker, connection: this, version: 0, clientId };
-    const answer = await answerWith(handler, undefined, common, () => ERROR_CODES.UNSUPPORTED_VERSION);
-    this.#socket.write(encodeResponseFrame(handler.api, 0, correlationId, answer));
   }
 
   async #serveStruck(

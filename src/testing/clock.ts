@@ -6,11 +6,14 @@ export interface Clock {
   after(delayMs: number, callback: () => void): () => void;
 }
 
+/** More would overflow in `setTimeout`, and fire at once. */
+const MAX_DELAY_MS = 0x7fffffff;
+
 /** The machine's time. Its timers keep no process alive. */
 export const systemClock: Clock = {
   now: () => Math.floor(performance.timeOrigin + performance.now()),
   after(delayMs, callback) {
-    const timer = setTimeout(callback, Math.max(0, delayMs)).unref();
+    const timer = setTimeout(callback, Math.min(Math.max(0, delayMs), MAX_DELAY_MS)).unref();
     return () => clearTimeout(timer);
   },
 };

@@ -10,7 +10,7 @@ import { HANDLERS } from './handlers/index.ts';
 import type { ClusterSettings } from './options.ts';
 import { Random } from './random.ts';
 import { sealBatch } from './record-batch-writer.ts';
-import { NO_LEADER, Topics, type Partition, type Topic } from './topics.ts';
+import { MAX_PARTITIONS, NO_LEADER, Topics, type Partition, type Topic } from './topics.ts';
 import { versionRanges } from './versions.ts';
 
 /** Who is told of what happens. */
@@ -26,7 +26,6 @@ export interface Observer {
 }
 
 const LOG_APPEND_TIME_BIT = 0x08;
-const MAX_PARTITIONS = 100_000;
 
 /** What all brokers of the mock cluster share. A real one has a controller and replication for that. */
 export class Cluster {
@@ -191,10 +190,13 @@ export class Cluster {
     for (const [group, coordinator] of before)
       if (this.coordinatorOf(group.id) !== coordinator) this.coordinator.move(group);
     for (const partition of this.#partitions()) {
-      const { replicas, isr, leader } = partition;
-      if (!replicas.includes(broker.nodeId)) continue;
-      if (!isr.includes(broker.nodeId)) isr.push(broker.nodeId);
-      if (leader === NO_LEADER) partition.elect(broker.nodeId);
+      if (!partition.replicas.includes(broker.nodeId)) continue;
+      if (partition.leader !== NO_LEADER) partition.isr = [...new Set([...partition.isr, broker.nodeId])];
+      else if (partition.isr.includes(broker.nodeId)) {
+        // Only who was in sync at last may lead; the others catch up.
+        partition.isr = partition.replicas.filter((node) => this.isUp(node));
+        partition.elect(broker.nodeId);
+      }
     }
   }
 

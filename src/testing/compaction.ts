@@ -1,5 +1,6 @@
 import { RecordCursor } from '../protocol/record.ts';
-import { openBatch, WireBatch } from '../protocol/record-batch.ts';
+import { WireBatch } from '../protocol/record-batch.ts';
+import { openBatch } from '../protocol/open-batch.ts';
 import type { StoredBatch } from './partition-log.ts';
 import { encodeRecordBatch, type TestRecord } from './record-batch-writer.ts';
 
@@ -37,7 +38,7 @@ export function compactBatches(batches: readonly StoredBatch[], newest: StoredBa
       partitionLeaderEpoch: wire.partitionLeaderEpoch,
       baseTimestamp: wire.baseTimestamp,
       maxTimestamp: wire.maxTimestamp,
-      timestampType: wire.timestampType,
+      timestampType: wire.timestampType === 'LogAppendTime' ? 'LogAppendTime' : 'CreateTime',
       producerId: wire.producerId.toNumber(),
       producerEpoch: wire.producerEpoch,
       baseSequence: wire.baseSequence,

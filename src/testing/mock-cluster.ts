@@ -226,14 +226,26 @@ export class MockCluster extends EventEmitter<MockClusterEvents> {
     return this.#conditions.until(`untilCommitted('${groupId}', ${JSON.stringify(wanted)})`, missing, timeoutMs);
   }
 
-  /** Settles when a group is stable with so many members. @throws RequestTimeoutError after `timeoutMs` (default 4000) */
-  untilStable(groupId: string, members: number, { timeoutMs = DEFAULT_TIMEOUT_MS }: WaitOptions = {}): Promise<void> {
+  /** Settles when a group is stable with so many members (0: when it is empty). @throws RequestTimeoutError as below */
+  untilStable(groupId: string, members: number, options: WaitOptions = {}): Promise<void> {
+    const state = members === 0 ? 'Empty' : 'Stable';
+    return this.untilGroup(groupId, (group) => group.state === state && group.members.length === members, options);
+  }
+
+  /** Settles when a group is as it should. @throws RequestTimeoutError after `timeoutMs` (default 4000) that says how it is */
+  untilGroup(
+    groupId: string,
+    isRight: (group: GroupView) => boolean,
+    { timeoutMs = DEFAULT_TIMEOUT_MS }: WaitOptions = {},
+  ): Promise<void> {
     const missing = (): string | null => {
-      const { state, members: present } = this.group(groupId);
-      const isStable = state === (members === 0 ? 'Empty' : 'Stable') && present.length === members;
-      return isStable ? null : `it is ${state} with ${present.length} members`;
+      const group = this.group(groupId);
+      const { state, generation, members } = group;
+      return isRight(group)
+        ? null
+        : `'${groupId}' is ${state} in generation ${generation} with ${members.length} members`;
     };
-    return this.#conditions.until(`untilStable('${groupId}', ${members})`, missing, timeoutMs);
+    return this.#conditions.until(`group '${groupId}'`, missing, timeoutMs);
   }
 
   // Brokers, leaders, coordinators

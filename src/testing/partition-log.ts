@@ -1,6 +1,7 @@
 import type { AbortedTransaction } from '../protocol/api/fetch.ts';
 import { RecordCursor } from '../protocol/record.ts';
-import { openBatch, WireBatch } from '../protocol/record-batch.ts';
+import { WireBatch } from '../protocol/record-batch.ts';
+import { openBatch } from '../protocol/open-batch.ts';
 import { compactBatches } from './compaction.ts';
 import { LeaderEpochs } from './leader-epochs.ts';
 import { TransactionIndex } from './transactions.ts';

@@ -21,8 +21,7 @@ type Content = string | Buffer | null;
 export interface TestRecord {
   key?: string | Buffer | null;
   value: string | Buffer | null;
-  /** Pairs, for a name may come more than once; or an object. */
-  headers?: readonly (readonly [string, Content])[] | Readonly<Record<string, Content>>;
+  headers?: readonly (readonly [string, string | Buffer | null])[];
   /** Milliseconds since 1970. Default: the batch's. */
   timestamp?: number;
 }
@@ -113,9 +112,8 @@ function bodyLength(record: TestRecord, index: number, shape: BatchShape): numbe
   length += varintSize(shape.offsetDeltas === undefined ? index : (shape.offsetDeltas[index] ?? index));
   length += contentSize(key ?? null) + contentSize(value);
   if (headers === undefined) return length + 1;
-  const pairs = pairsOf(headers);
-  length += varintSize(pairs.length);
-  for (const [name, content] of pairs) length += contentSize(name) + contentSize(content);
+  length += varintSize(headers.length);
+  for (const [name, content] of headers) length += contentSize(name) + contentSize(content);
   return length;
 }
 
@@ -140,19 +138,9 @@ function writeRecords(
       out[at++] = 0;
       continue;
     }
-    const pairs = pairsOf(headers);
-    at = putVarint(out, at, pairs.length);
-    for (const [name, content] of pairs) at = putContent(out, putContent(out, at, name), content);
+    at = putVarint(out, at, headers.length);
+    for (const [name, content] of headers) at = putContent(out, putContent(out, at, name), content);
   }
-}
-
-function pairsOf(headers: NonNullable<TestRecord['headers']>): readonly (readonly [string, Content])[] {
-  return isList(headers) ? headers : Object.entries(headers);
-}
-
-/** `Array.isArray` knows nothing of read-only arrays. */
-function isList(headers: NonNullable<TestRecord['headers']>): headers is readonly (readonly [string, Content])[] {
-  return Array.isArray(headers);
 }
 
 function byteLength(content: string | Buffer): number {

@@ -1,5 +1,6 @@
 import { RecordCursor } from '../protocol/record.ts';
-import { openBatch, WireBatch } from '../protocol/record-batch.ts';
+import { WireBatch } from '../protocol/record-batch.ts';
+import { openBatch } from '../protocol/open-batch.ts';
 import type { StoredBatch } from './partition-log.ts';
 
 /** A record in a log. */

@@ -2,6 +2,8 @@ import { PartitionLog } from './partition-log.ts';
 import type { Random } from './random.ts';
 
 export const NO_LEADER = -1;
+/** Of one topic: a forged number shall not cost memory. */
+export const MAX_PARTITIONS = 100_000;
 
 /** One partition: its log, and who leads it. */
 export class Partition {

@@ -1,6 +1,7 @@
 import type { AbortedTransaction } from '../protocol/api/fetch.ts';
 import { RecordCursor } from '../protocol/record.ts';
-import { openBatch, type WireBatch } from '../protocol/record-batch.ts';
+import { type WireBatch } from '../protocol/record-batch.ts';
+import { openBatch } from '../protocol/open-batch.ts';
 import Long from 'long';
 
 interface Aborted {

@@ -8,6 +8,7 @@ import {
 import { NO_UUID } from '../../protocol/codec.ts';
 import { ERROR_CODES } from '../../protocol/error-codes.ts';
 import type { Handler, RequestContext } from '../handler.ts';
+import { MAX_PARTITIONS } from '../topics.ts';
 import { isTopicName } from './metadata.ts';
 
 /** DYNAMIC_TOPIC_CONFIG: set for this topic. */
@@ -73,7 +74,7 @@ function problemOf(
 ): number {
   if (!isTopicName(asked.name)) return ERROR_CODES.INVALID_TOPIC_EXCEPTION;
   if (cluster.topics.byName(asked.name) !== undefined) return ERROR_CODES.TOPIC_ALREADY_EXISTS;
-  if (count < 1) return ERROR_CODES.INVALID_PARTITIONS;
+  if (count < 1 || count > MAX_PARTITIONS) return ERROR_CODES.INVALID_PARTITIONS;
   const known = new Set(cluster.brokers.map(({ nodeId }) => nodeId));
   const indexes = new Set(asked.assignments.map(({ partitionIndex }) => partitionIndex));
   const isAssigned = asked.assignments.every(({ partitionIndex, brokerIds }) => {

@@ -34,10 +34,9 @@ export const metadataHandler: Handler<MetadataRequest, MetadataResponse> = {
   },
 
   /** Of the whole: REBOOTSTRAP_REQUIRED (KIP-1102); all others are a topic's. */
-  refuse(request, errorCode, context) {
+  refuse(_request, errorCode, context) {
     if (errorCode === ERROR_CODES.REBOOTSTRAP_REQUIRED && context.version >= 13)
       return { ...empty(context), errorCode };
-    if (request.topics === null || request.topics.length === 0) return { ...empty(context), topics: [] };
     return null;
   },
 

@@ -27,7 +27,8 @@ export const offsetCommitHandler: Handler<OffsetCommitRequest, OffsetCommitRespo
       const name = nameOf(topic, context);
       return context.errorFor(name, index) || refusal || commit(group, topic, index, name, context);
     });
-    if (refusal === 0) context.cluster.observer.committed(request.groupId);
+    const isAny = response.topics.some(({ partitions }) => partitions.some((each) => each.errorCode === 0));
+    if (isAny) context.cluster.observer.committed(request.groupId);
     return response;
   },
 

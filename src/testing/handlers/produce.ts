@@ -18,6 +18,7 @@ import { replicaError } from './leadership.ts';
 const HINTS_FROM_VERSION = 10;
 /** As `max.message.bytes` says by default. */
 const MAX_BATCH_BYTES = 1_048_588;
+const MAGIC_AT = 16;
 
 export const produceHandler: Handler<ProduceRequest, ProduceResponse> = {
   api: produce,
@@ -108,6 +109,7 @@ function batchError(partition: Partition, records: Buffer | null): number {
   if (records === null || records.length === 0) return ERROR_CODES.INVALID_RECORD;
   const maxBytes = Number(partition.topic.configs['max.message.bytes'] ?? MAX_BATCH_BYTES);
   if (records.length > maxBytes) return ERROR_CODES.MESSAGE_TOO_LARGE;
+  if (records.length > MAGIC_AT && records[MAGIC_AT] !== 2) return ERROR_CODES.INVALID_RECORD;
   try {
     const batch = new WireBatchReader(records, { topic: partition.topic.name, partition: partition.index }).next();
     if (batch === null || !batch.isCrcValid()) return ERROR_CODES.CORRUPT_MESSAGE;
