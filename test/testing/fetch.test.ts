@@ -86,7 +86,7 @@ describe('Fetch', () => {
       for (const value of ['x', 'y']) await kafka.append('t', partition, [value.repeat(1000)]);
     const client = await connect(kafka);
     const request = fetchRequest({ maxBytes: 10 });
-    request.topics[0]?.partitions.push({ ...fetchRequest({ partition: 1 }).topics[0]?.partitions[0]! });
+    request.topics[0]?.partitions.push(...(fetchRequest({ partition: 1 }).topics[0]?.partitions ?? []));
     const partitions = (await client.send(fetch, 12, request)).responses[0]?.partitions ?? [];
     expect(partitions.map(({ records }) => valuesIn(records).length)).toEqual([1, 0]);
     expect(partitions[1]?.records?.length).toBe(0);
@@ -156,7 +156,7 @@ describe('fetch sessions', () => {
     const kafka = await startKafka({ topics: { t: 2 } });
     const client = await connect(kafka);
     const request = fetchRequest({ sessionEpoch: 0 });
-    request.topics[0]?.partitions.push({ ...fetchRequest({ partition: 1 }).topics[0]?.partitions[0]! });
+    request.topics[0]?.partitions.push(...(fetchRequest({ partition: 1 }).topics[0]?.partitions ?? []));
     const first = await client.send(fetch, 12, request);
     const { sessionId } = first;
     const next = (sessionEpoch: number, more: Partial<ReturnType<typeof fetchRequest>> = {}, version = 12) =>

@@ -97,11 +97,12 @@ export class ConsumerGroup {
     const invalid = this.#problemOf(request);
     if (invalid !== null) return invalid;
     if (request.memberEpoch < JOIN_EPOCH) return this.#leave(request, now);
-    const found = request.memberEpoch === JOIN_EPOCH ? this.#join(request) : this.#find(request);
-    if (!(found instanceof ConsumerMember)) return found;
-    const member = found;
+    const size = this.#members.size;
+    const member = request.memberEpoch === JOIN_EPOCH ? this.#join(request) : this.#find(request);
+    if (!(member instanceof ConsumerMember)) return member;
     member.sessionEndsAt = now + this.#options.sessionTimeoutMs;
-    if (this.#isChangedBy(member, request)) this.#epoch++;
+    const isChanged = this.#isChangedBy(member, request);
+    if (isChanged || this.#members.size > size) this.#epoch++;
     this.#refreshTarget();
     const before = member.assigned;
     this.#reconcile(member, request.topicPartitions === null ? null : keysOf(request.topicPartitions), now);
@@ -184,7 +185,6 @@ export class ConsumerGroup {
     }
     const member = new ConsumerMember(id, instanceId);
     this.#members.set(id, member);
-    this.#epoch++;
     return member;
   }
 
