@@ -16,6 +16,7 @@ export type { RebalanceListener } from './client/rebalances.ts';
 export { RecordBatch } from './client/record-batch.ts';
 export type { TopicPartition } from './fetch/partition.ts';
 export { KafkaRecord } from './protocol/record.ts';
+export type { CustomCodec, CustomCodecs } from './protocol/compression/codecs.ts';
 export type { Deserializer, DeserializerContext, TimestampType } from './protocol/record.ts';
 export { RecordHeaders } from './protocol/headers.ts';
 export {

@@ -10,7 +10,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, loadavg } from 'node:os';
 import crc32cPure from 'crc-32/crc32c.js';
-import { openBatch, WireBatchReader, type WireBatch } from '../../src/protocol/record-batch.ts';
+import { WireBatchReader, type WireBatch } from '../../src/protocol/record-batch.ts';
+import { openBatch } from '../../src/protocol/open-batch.ts';
 import { RecordCursor } from '../../src/protocol/record.ts';
 import { encodeRecordBatch, type TestRecord } from '../../src/testing/record-batch-writer.ts';
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 import { VERSION } from '../index.ts';
-import { snappyImplementation } from '../protocol/compression/snappy.ts';
+import { codecImplementations } from '../protocol/compression/codecs.ts';
 import { crc32cImplementation } from '../protocol/crc32c.ts';
 import type { Command } from './command.ts';
 import { consume } from './consume.ts';
+import { dump } from './dump.ts';
 import { exitCodeOf, explain } from './explain.ts';
 import { UsageError } from './usage-error.ts';
 
-const COMMANDS: readonly Command[] = [consume];
+const COMMANDS: readonly Command[] = [consume, dump];
 
 const HELP = `samsa ${VERSION}: a Kafka consumer
 
@@ -22,10 +23,10 @@ Exit codes: 0 done, 1 failed (one line on standard error says what and why), 2 w
 `;
 
 function versions(): string {
+  const implementations = Object.entries({ crc32c: crc32cImplementation(), ...codecImplementations() });
   return `samsa ${VERSION}
 node ${process.version}
-crc32c ${crc32cImplementation()}
-snappy ${snappyImplementation()}
+${implementations.map(([name, implementation]) => `${name} ${implementation}`).join('\n')}
 `;
 }
 

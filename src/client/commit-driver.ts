@@ -117,7 +117,7 @@ export async function askCommitted(
 ): Promise<(CommittedAnswer & CommittedOffset)[]> {
   const maxVersion = requests.LAST_VERSION_WITH_TOPIC_NAMES;
   const version = Math.min(maxVersion, await coordinator.versionOf(offsetFetch));
-  const request = requests.offsetFetchRequest(settings.groupId ?? '', partitions, version);
+  const request = requests.offsetFetchRequest(settings.groupId ?? '', partitions, settings.isolationLevel, version);
   const answer = requests.readOffsetFetch(partitions, await coordinator.send(offsetFetch, request, { maxVersion }));
   const { groupErrorCode } = answer;
   if (groupErrorCode === ERROR_CODES.COORDINATOR_NOT_AVAILABLE || groupErrorCode === ERROR_CODES.NOT_COORDINATOR)

@@ -35,7 +35,9 @@ export class Delivery<K, V> {
   }
 
   assign(topic: string, partition: number, epoch: number): PartitionDelivery<K, V> {
-    const delivery = new PartitionDelivery<K, V>(topic, partition, epoch, this.#options);
+    const delivery: PartitionDelivery<K, V> = new PartitionDelivery<K, V>(topic, partition, epoch, this.#options, () =>
+      this.#enter(delivery),
+    );
     this.#partitions.set(partitionKey(topic, partition), delivery);
     return delivery;
   }

@@ -61,13 +61,14 @@ export class FetchDriver {
   }
 
   async #fetch(action: FetchAction & { type: 'fetch' }): Promise<readonly FetchAction[]> {
-    const { fetchMinBytes, clientRack, requestTimeoutMs } = this.#engine.settings;
+    const { fetchMinBytes, clientRack, isolationLevel, requestTimeoutMs } = this.#engine.settings;
     const { cluster } = this.#engine;
     const request = requests.fetchRequest(action.partitions, {
       minBytes: fetchMinBytes,
       maxBytes: action.maxBytes,
       maxWaitMs: action.maxWaitMs,
       rackId: clientRack,
+      isolationLevel,
       topicId: (topic) => cluster.metadata.topicId(topic),
     });
     const hasIds = action.partitions.every(({ topic }) => cluster.metadata.topicId(topic) !== null);
@@ -81,7 +82,8 @@ export class FetchDriver {
   }
 
   async #listOffsets(action: FetchAction & { type: 'listOffsets' }): Promise<readonly FetchAction[]> {
-    const request = requests.listOffsetsRequest(action.partitions, this.#engine.settings.requestTimeoutMs);
+    const { isolationLevel, requestTimeoutMs } = this.#engine.settings;
+    const request = requests.listOffsetsRequest(action.partitions, isolationLevel, requestTimeoutMs);
     const connection = await this.#engine.cluster.connection(action.nodeId, 'lookup');
     const response = await connection.send(listOffsets, request);
     return offsetsListed(this.fetcher, action.id, requests.readListOffsets(response), this.#engine.now());

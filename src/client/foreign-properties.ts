@@ -37,7 +37,6 @@ export const VALUE_ALIASES: ReadonlyMap<string, ReadonlyMap<string, string>> = n
 
 /** Accepted with the values that say what is so here anyway, in lower case; anything else is refused. */
 export const FIXED: ReadonlyMap<string, readonly string[]> = new Map([
-  ['isolation.level', ['read_uncommitted']],
   ['group.protocol', ['classic']],
   ['security.protocol', ['plaintext']],
   ['client.dns.lookup', ['use_all_dns_ips']],

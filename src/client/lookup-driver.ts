@@ -60,7 +60,7 @@ export class LookupDriver {
     const answers = await Promise.all(
       [...byLeader].map(async ([nodeId, partitions]) => {
         const connection = await cluster.connection(nodeId, 'lookup');
-        const request = requests.listOffsetsRequest(partitions, settings.requestTimeoutMs);
+        const request = requests.listOffsetsRequest(partitions, settings.isolationLevel, settings.requestTimeoutMs);
         return requests.readListOffsets(await connection.send(listOffsets, request));
       }),
     );

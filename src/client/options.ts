@@ -1,3 +1,4 @@
+import type { CustomCodecs } from '../protocol/compression/codecs.ts';
 import type { Deserializer } from '../protocol/record.ts';
 import type { Logger } from './logger.ts';
 
@@ -36,7 +37,12 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   fetchMaxWaitMs?: number;
   /** Per partition and response, and what is buffered of a partition before it is asked again. Default 1048576. */
   maxPartitionFetchBytes?: number;
-  /** Verify the CRC-32C of every batch. Default true. */
+  /**
+   * `'read_committed'`: records of aborted transactions are left out, and nothing behind a transaction that is still open is
+   * read: the partition's end is then its last stable offset (KIP-98). Default `'read_uncommitted'`.
+   */
+  isolationLevel?: 'read_uncommitted' | 'read_committed';
+  /** Verify the CRC of every batch. Default true. */
   checkCrcs?: boolean;
   /** Assignors in order of preference: `'range'`, `'roundrobin'`. Default `['range']`. */
   partitionAssignmentStrategy?: string | readonly string[];
@@ -64,6 +70,11 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   receiveMessageMaxBytes?: number;
   /** samsa's own: a compressed batch that would grow beyond this is refused. Default 104857600 (100 MiB). */
   maxDecompressedBytes?: number;
+  /**
+   * samsa's own: decompressors in place of the built-in ones, such as a native package for
+   * zstd: `{ zstd: { decompress(bytes, maxBytes) { … } } }`. Names: gzip, snappy, lz4, zstd.
+   */
+  codecs?: CustomCodecs;
   /** `record.key` is what this returns. Default: the bytes. */
   keyDeserializer?: Deserializer<K>;
   /** `record.value` is what this returns. Default: the bytes. */

@@ -1,21 +1,15 @@
 import { PartitionLedger } from '../commit/ledger.ts';
-import type { KafkaError } from '../errors.ts';
+import { toKafkaError, type KafkaError } from '../errors.ts';
 import type { FetchedRecords, TopicPartition } from '../fetch/partition.ts';
-import type { OpenOptions } from '../protocol/record-batch.ts';
-import { openBatch, WireBatchReader } from '../protocol/record-batch.ts';
+import type { OpenOptions } from '../protocol/open-batch.ts';
 import { RecordCursor, type Deserializers, type KafkaRecord, type RecordSource } from '../protocol/record.ts';
+import { ChunkReader, type ChunkStep } from './chunk-reader.ts';
 import { RecordBatch, type RecordSlice } from './record-batch.ts';
 
 export interface DeliveryOptions extends OpenOptions {
   deserializers: Deserializers;
   /** Bytes of a chunk are used up or dropped. */
   release: (partition: TopicPartition & { epoch: number }, bytes: number) => void;
-}
-
-interface Chunk {
-  readonly records: FetchedRecords;
-  readonly reader: WireBatchReader;
-  readonly epoch: number;
 }
 
 /** The position was reset while records fetched before it were still to be handed out: reading goes on there after them. */
@@ -37,6 +31,8 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   /** Leader epoch of the last batch that was handed out. */
   leaderEpoch = -1;
   highWatermark = -1;
+  /** Where the partition ended when it was last fetched, by isolation level. */
+  endOffset = -1;
   isPaused = false;
   /** Being revoked: nothing is handed out any more. */
   isBlocked = false;
@@ -49,23 +45,29 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   /** Thrown when all that was fetched before it is handed out, at every read until a seek. */
   failure: KafkaError | null = null;
   #options: DeliveryOptions;
-  #chunks: (Chunk | Jump)[] = [];
+  #onOpened: () => void;
+  #chunks: (ChunkReader | Jump)[] = [];
   /** A batch is being put together for the application, which has finished nothing of it. */
   #isTaking = false;
   #source: RecordSource | null = null;
   #cursor: RecordCursor<K, V> | null = null;
   #sourceNextOffset = -1;
 
-  constructor(topic: string, partition: number, epoch: number, options: DeliveryOptions) {
+  /** @param onOpened there is something to hand out, which was being decompressed */
+  constructor(topic: string, partition: number, epoch: number, options: DeliveryOptions, onOpened: () => void) {
     this.topic = topic;
     this.partition = partition;
     this.epoch = epoch;
     this.#options = options;
+    this.#onOpened = onOpened;
   }
 
   /** Something to hand out: records, or the failure after them. */
   get hasSomething(): boolean {
-    return this.#cursor !== null || this.#chunks.length > 0 || this.failure !== null;
+    if (this.#cursor !== null) return true;
+    const first = this.#chunks[0];
+    if (first instanceof ChunkReader && first.isWaiting) return false;
+    return first !== undefined || this.failure !== null;
   }
 
   /** All that the broker had when it was last asked is handed out. */
@@ -74,16 +76,21 @@ export class PartitionDelivery<K, V> implements TopicPartition {
       this.#cursor === null &&
       this.#chunks.length === 0 &&
       this.position >= 0 &&
-      this.position >= this.highWatermark &&
-      this.highWatermark >= 0
+      this.position >= this.endOffset &&
+      this.endOffset >= 0
     );
   }
 
   add(records: FetchedRecords): void {
     this.highWatermark = records.highWatermark;
+    this.endOffset = records.endOffset;
     // Without bytes only the high watermark is news: records before `nextOffset` may still be waiting here.
     if (records.bytes.length === 0) return;
-    this.#chunks.push({ records, reader: new WireBatchReader(records.bytes, this), epoch: this.epoch });
+    this.#chunks.push(
+      new ChunkReader(records, this.epoch, this.#options, (chunk) => {
+        if (this.#chunks[0] === chunk) this.#onOpened(); // else dropped meanwhile
+      }),
+    );
     this.isEndReported = false;
   }
 
@@ -107,6 +114,7 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     this.position = position;
     this.leaderEpoch = -1;
     this.highWatermark = -1;
+    this.endOffset = -1;
     this.isInHand = false;
     this.isEndReported = false;
     this.failure = null;
@@ -116,7 +124,7 @@ export class PartitionDelivery<K, V> implements TopicPartition {
 
   /** Forgets what is buffered. */
   drop(): void {
-    for (const chunk of this.#chunks) if ('reader' in chunk) this.#release(chunk);
+    for (const chunk of this.#chunks) if (chunk instanceof ChunkReader) this.#release(chunk);
     this.#chunks = [];
     this.#source = null;
     this.#cursor = null;
@@ -197,41 +205,38 @@ export class PartitionDelivery<K, V> implements TopicPartition {
         if (this.failure !== null) throw this.failure;
         return false;
       }
-      if (!('reader' in chunk)) {
+      if (!(chunk instanceof ChunkReader)) {
         if (this.#isTaking) return false; // a batch ends where the offsets jump
         this.#chunks.shift();
         this.#jumpTo(chunk.offset);
         continue;
       }
-      const batch = chunk.reader.next();
-      if (batch === null) {
+      const step = this.#step(chunk);
+      if (step === null) {
+        if (chunk.isWaiting) return false;
         this.#shift(chunk);
-        continue;
-      }
-      const { nextOffset } = batch;
-      // Control batches are never delivered; what lies before the position was not asked for.
-      if (batch.isControl || nextOffset <= this.position) {
-        this.#moveTo(nextOffset);
-        continue;
-      }
-      this.#openBatch(chunk, nextOffset, () => openBatch(batch, this, this.#options));
-      return true;
+      } else if (step.source === null) this.#moveTo(step.nextOffset);
+      else return true;
     }
   }
 
-  #openBatch(chunk: Chunk, nextOffset: number, open: () => RecordSource): void {
+  /** Takes the chunk's next batch, and reads from it if there are records in it. */
+  #step(chunk: ChunkReader): ChunkStep | null {
     try {
-      const source = open();
+      const step = chunk.next(this.position);
+      const source = step?.source ?? null;
+      if (step === null || source === null) return step;
       source.deserializers = this.#options.deserializers;
       const cursor = new RecordCursor<K, V>(source);
       cursor.skipTo(this.position);
       this.#source = source;
       this.#cursor = cursor;
-      this.#sourceNextOffset = nextOffset;
+      this.#sourceNextOffset = step.nextOffset;
       this.leaderEpoch = source.leaderEpoch;
+      return step;
     } catch (error) {
-      // The reader is past the batch: keep the error, or the next read would silently go on behind it.
-      this.failure ??= error as KafkaError; // openBatch and skipTo throw KafkaErrors only
+      // The chunk is past the batch: keep the error, or the next read would silently go on behind it.
+      this.failure ??= toKafkaError(error);
       this.#chunks = this.#chunks.filter((each) => each !== chunk);
       this.#release(chunk);
       this.drop();
@@ -246,13 +251,12 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     this.#moveTo(this.#sourceNextOffset);
     const chunk = this.#chunks[0];
     // As early as possible, so that the next fetch leaves while the last batch of this one is handled.
-    if (chunk !== undefined && 'reader' in chunk && chunk.reader.position >= chunk.records.bytes.length)
-      this.#shift(chunk);
+    if (chunk instanceof ChunkReader && chunk.isUsedUp) this.#shift(chunk);
   }
 
-  #shift(chunk: Chunk): void {
+  #shift(chunk: ChunkReader): void {
     this.#chunks.shift();
-    this.#moveTo(chunk.records.nextOffset);
+    this.#moveTo(chunk.nextOffset);
     this.#release(chunk);
   }
 
@@ -269,8 +273,8 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     if (!this.isInHand) this.ledger.finish(offset, -1);
   }
 
-  #release(chunk: Chunk): void {
+  #release(chunk: ChunkReader): void {
     const { topic, partition } = this;
-    this.#options.release({ topic, partition, epoch: chunk.epoch }, chunk.records.bytes.length);
+    this.#options.release({ topic, partition, epoch: chunk.epoch }, chunk.sizeInBytes);
   }
 }

@@ -14,12 +14,16 @@ import type { CommittedOffset } from './port.ts';
 
 /** From this version on OffsetFetch asks for groups, in the plural (KIP-709). */
 const GROUPS_VERSION = 8;
+/** From this version on OffsetFetch knows `requireStable`. */
+const STABLE_VERSION = 7;
 /** Beyond it, topics are named by id only, and the answer of an unknown one cannot be matched without metadata. */
 export const LAST_VERSION_WITH_TOPIC_NAMES = 9;
 /** Fetch speaks of topics by name up to here, by id from here on (KIP-516). */
 export const LAST_FETCH_VERSION_WITH_TOPIC_NAMES = 12;
 
-const READ_UNCOMMITTED = 0;
+/** By its number on the wire (KIP-98). */
+const ISOLATION_LEVELS = { read_uncommitted: 0, read_committed: 1 } as const;
+type IsolationLevel = keyof typeof ISOLATION_LEVELS;
 
 /** @throws KafkaError above 2^53 − 1, where a number would be another offset */
 export function toOffset(offset: Long): number {
@@ -33,6 +37,7 @@ export interface FetchOptions {
   maxBytes: number;
   maxWaitMs: number;
   rackId: string;
+  isolationLevel: IsolationLevel;
   topicId: (topic: string) => string | null;
 }
 
@@ -56,7 +61,7 @@ export function fetchRequest(asked: readonly AskedPartition[], options: FetchOpt
     maxWaitMs: options.maxWaitMs,
     minBytes: options.minBytes,
     maxBytes: options.maxBytes,
-    isolationLevel: READ_UNCOMMITTED,
+    isolationLevel: ISOLATION_LEVELS[options.isolationLevel],
     sessionId: 0, // no session (KIP-227): every request names all its partitions
     sessionEpoch: -1,
     topics: topics.map(([topic, partitions]) => ({ topic, topicId: options.topicId(topic) ?? NO_UUID, partitions })),
@@ -67,23 +72,38 @@ export function fetchRequest(asked: readonly AskedPartition[], options: FetchOpt
 
 /** @param request names the topics of the ids that come back */
 export function readFetchResponse(request: FetchRequest, response: FetchResponse): FetchedAnswer[] {
+  const isCommittedOnly = request.isolationLevel === ISOLATION_LEVELS.read_committed;
   const names = new Map(request.topics.map(({ topic, topicId }) => [topicId, topic]));
   return response.responses.flatMap(({ topic, topicId, partitions }) => {
     const name = topic === '' ? names.get(topicId) : topic;
     if (name === undefined) return []; // not asked for
-    return partitions.map(({ partitionIndex, errorCode, highWatermark, records }) => {
-      return { topic: name, partition: partitionIndex, errorCode, highWatermark: toOffset(highWatermark), records };
+    return partitions.map((answer) => {
+      const highWatermark = toOffset(answer.highWatermark);
+      const lastStableOffset = toOffset(answer.lastStableOffset);
+      return {
+        topic: name,
+        partition: answer.partitionIndex,
+        errorCode: answer.errorCode,
+        highWatermark,
+        endOffset: isCommittedOnly && lastStableOffset >= 0 ? lastStableOffset : highWatermark,
+        abortedTransactions: (isCommittedOnly ? answer.abortedTransactions : null) ?? [],
+        records: answer.records,
+      };
     });
   });
 }
 
-export function listOffsetsRequest(asked: readonly ListedPartition[], timeoutMs: number): ListOffsetsRequest {
+export function listOffsetsRequest(
+  asked: readonly ListedPartition[],
+  isolationLevel: IsolationLevel,
+  timeoutMs: number,
+): ListOffsetsRequest {
   const topics = groupByTopic(asked, ({ partition, currentLeaderEpoch, timestamp }) => {
     return { partitionIndex: partition, currentLeaderEpoch, timestamp: Long.fromNumber(timestamp) };
   });
   return {
     replicaId: -1,
-    isolationLevel: READ_UNCOMMITTED,
+    isolationLevel: ISOLATION_LEVELS[isolationLevel],
     topics: topics.map(([name, partitions]) => ({ name, partitions })),
     timeoutMs,
   };
@@ -101,21 +121,24 @@ export function readListOffsets(response: ListOffsetsResponse): (ListedAnswer & 
   );
 }
 
+/** @param isolationLevel for `read_committed` the broker gives no offset that an open transaction may still change (KIP-447) */
 export function offsetFetchRequest(
   groupId: string,
   asked: readonly TopicPartition[],
+  isolationLevel: IsolationLevel,
   version: number,
 ): OffsetFetchRequest {
   const topics = groupByTopic(asked, ({ partition }) => partition).map(([name, partitionIndexes]) => {
     return { name, topicId: NO_UUID, partitionIndexes };
   });
-  if (version < GROUPS_VERSION) return { groupId, topics, groups: [], requireStable: false };
+  const requireStable = isolationLevel === 'read_committed' && version >= STABLE_VERSION;
+  if (version < GROUPS_VERSION) return { groupId, topics, groups: [], requireStable };
   // Nobody's member id: who is in the group is the classic protocol's affair, not this request's (KIP-848 uses it).
   return {
     groupId: '',
     topics: [],
     groups: [{ groupId, memberId: null, memberEpoch: -1, topics }],
-    requireStable: false,
+    requireStable,
   };
 }
 

@@ -1,5 +1,6 @@
 import { CLIENT_ERROR_CODES, ConfigError, KafkaError, RequestTimeoutError } from '../errors.ts';
 import type { StartAt, TopicPartition } from '../fetch/partition.ts';
+import { codecTable } from '../protocol/compression/codecs.ts';
 import { closedError } from './closed-error.ts';
 import { Commits } from './commits.ts';
 import { Delivery } from './delivery.ts';
@@ -55,6 +56,7 @@ export class Session<K, V> {
       {
         checkCrcs: settings.checkCrcs,
         maxDecompressedBytes: settings.maxDecompressedBytes,
+        codecs: options.codecs === undefined ? undefined : codecTable(options.codecs),
         deserializers: { key: options.keyDeserializer, value: options.valueDeserializer },
         release: (partition, bytes) => this.#engine.send({ type: 'release', ...partition, bytes }),
       },

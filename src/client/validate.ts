@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors.ts';
 import type { ConsumerOptions } from './options.ts';
 import { ASSIGNORS } from '../group/assignors/index.ts';
+import { COMPRESSION_NAMES } from '../protocol/compression/codec.ts';
 import { parseServers, type Server } from './servers.ts';
 import { closest } from './spelling.ts';
 
@@ -21,6 +22,7 @@ export interface Settings {
   fetchMaxBytes: number;
   fetchMaxWaitMs: number;
   maxPartitionFetchBytes: number;
+  isolationLevel: 'read_uncommitted' | 'read_committed';
   checkCrcs: boolean;
   partitionAssignmentStrategy: readonly string[];
   clientRack: string;
@@ -74,6 +76,7 @@ export const RULES: Readonly<Record<keyof ConsumerOptions, Rule>> = {
   fetchMaxBytes: int(52428800, 1),
   fetchMaxWaitMs: int(500),
   maxPartitionFetchBytes: int(1048576, 1),
+  isolationLevel: { kind: 'choice', default: 'read_uncommitted', of: ['read_uncommitted', 'read_committed'] },
   checkCrcs: { kind: 'boolean', default: true },
   partitionAssignmentStrategy: { kind: 'list', default: ['range'], of: ASSIGNORS.map(({ name }) => name) },
   clientRack: { kind: 'string', default: '' },
@@ -88,6 +91,7 @@ export const RULES: Readonly<Record<keyof ConsumerOptions, Rule>> = {
   allowAutoCreateTopics: { kind: 'boolean', default: true },
   receiveMessageMaxBytes: int(104858112, 1024),
   maxDecompressedBytes: int(104857600, 1),
+  codecs: { kind: 'object' },
   keyDeserializer: { kind: 'function' },
   valueDeserializer: { kind: 'function' },
   signal: { kind: 'object' },
@@ -137,6 +141,7 @@ function validated(name: string, rule: Rule, value: unknown): unknown {
       if (typeof value === 'function') return value;
       throw wrong(name, value, 'a function (bytes, context) => value');
     case 'object':
+      if (name === 'codecs') return codecs(value);
       return name === 'signal' ? signal(value) : logger(value);
   }
 }
@@ -145,6 +150,15 @@ function signal(value: unknown): unknown {
   // Not by class: polyfills and other realms have signals, too.
   if (hasFunctions(value, ['addEventListener', 'removeEventListener']) && 'aborted' in value) return value;
   throw wrong('signal', value, 'an AbortSignal');
+}
+
+function codecs(value: unknown): unknown {
+  const names = COMPRESSION_NAMES.slice(1); // all but 'none'
+  const isRight = ([name, codec]: [string, unknown]): boolean =>
+    names.some((each) => each === name) && hasFunctions(codec, ['decompress']);
+  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  if (entries.length > 0 && entries.every(isRight)) return value;
+  throw wrong('codecs', value, `an object of ${names.join(', ')} with a function decompress(bytes, maxBytes) each`);
 }
 
 function logger(value: unknown): unknown {

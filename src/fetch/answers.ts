@@ -1,4 +1,5 @@
 import { CorruptRecordError, KafkaError, NoOffsetError, OffsetOutOfRangeError, ProtocolError } from '../errors.ts';
+import type { AbortedTransaction } from '../protocol/api/fetch.ts';
 import { errorCodeOf, kafkaErrorOf } from '../protocol/error-codes.ts';
 import { WireBatchReader } from '../protocol/record-batch.ts';
 import type { Fetcher } from './fetcher.ts';
@@ -25,6 +26,9 @@ export interface ListedAnswer extends TopicPartition {
 export interface FetchedAnswer extends TopicPartition {
   errorCode: number;
   highWatermark: number;
+  /** The high watermark, or the last stable offset for `read_committed`. */
+  endOffset: number;
+  abortedTransactions: readonly AbortedTransaction[];
   records: Buffer | null;
 }
 
@@ -126,11 +130,11 @@ function onRecords(fetcher: Fetcher, state: PartitionState, answer: FetchedAnswe
   state.succeeded();
   state.resets = 0;
   state.position = Math.max(fetchOffset, nextOffset);
-  state.isCaughtUp = state.position >= answer.highWatermark;
+  state.isCaughtUp = state.position >= answer.endOffset;
   // Also without a record: that the end is reached is news to the application.
   if (end > 0 || state.isCaughtUp !== wasCaughtUp) {
     if (end > 0) fetcher.handedOn(state, end);
-    const { highWatermark } = answer;
+    const { highWatermark, endOffset, abortedTransactions } = answer;
     actions.push({
       type: 'records',
       topic,
@@ -140,6 +144,8 @@ function onRecords(fetcher: Fetcher, state: PartitionState, answer: FetchedAnswe
       fetchOffset,
       nextOffset: state.position,
       highWatermark,
+      endOffset,
+      abortedTransactions,
     });
   }
   if (error !== null) actions.push(fetcher.fail(state, error));

@@ -1,4 +1,5 @@
 import type { KafkaError } from '../errors.ts';
+import type { AbortedTransaction } from '../protocol/api/fetch.ts';
 
 export interface TopicPartition {
   topic: string;
@@ -130,4 +131,8 @@ export interface FetchedRecords extends TopicPartition {
   /** The position after the last whole batch. */
   nextOffset: number;
   highWatermark: number;
+  /** Where the partition ends for this consumer: the high watermark, or the last stable offset for `read_committed`. */
+  endOffset: number;
+  /** Of the transactions within reach of `bytes`; empty for `read_uncommitted`. */
+  abortedTransactions: readonly AbortedTransaction[];
 }

@@ -60,7 +60,8 @@ export * from './api/produce.ts';
 export * from './api/sync-group.ts';
 
 // Record batches (magic 2), read where they lie.
-export { WireBatch, WireBatchReader, openBatch, type OpenOptions, type RecordContext } from './record-batch.ts';
+export { WireBatch, WireBatchReader, type RecordContext } from './record-batch.ts';
+export { openBatch, type OpenOptions } from './open-batch.ts';
 export {
   KafkaRecord,
   RecordCursor,
@@ -72,5 +73,11 @@ export {
 } from './record.ts';
 export { RecordHeaders } from './headers.ts';
 export { crc32c, crc32cImplementation } from './crc32c.ts';
-export { snappyImplementation } from './compression/snappy.ts';
+export {
+  codecImplementations,
+  codecTable,
+  type CodecTable,
+  type CustomCodec,
+  type CustomCodecs,
+} from './compression/codecs.ts';
 export { COMPRESSION_NAMES, type CompressionName } from './compression/codec.ts';

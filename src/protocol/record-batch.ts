@@ -1,9 +1,9 @@
 import Long from 'long';
 import { CorruptRecordError, KafkaError } from '../errors.ts';
-import { COMPRESSION_NAMES, DecompressionError, type CompressionName } from './compression/codec.ts';
-import { codecs } from './compression/codecs.ts';
+import { COMPRESSION_NAMES, type CompressionName } from './compression/codec.ts';
 import { crc32c } from './crc32c.ts';
-import { RecordSource, unsafeOffset, type TimestampType } from './record.ts';
+import { crc32 } from './legacy-records.ts';
+import { unsafeOffset, type TimestampType } from './record.ts';
 
 /** Who the bytes belong to, for records and errors. */
 export interface RecordContext {
@@ -25,24 +25,26 @@ const PRODUCER_ID = MAX_TIMESTAMP + 8;
 const PRODUCER_EPOCH = PRODUCER_ID + 8;
 const BASE_SEQUENCE = PRODUCER_EPOCH + 2;
 const RECORD_COUNT = BASE_SEQUENCE + 4;
-const RECORDS = RECORD_COUNT + 4;
+export const RECORDS = RECORD_COUNT + 4;
 
 /** Base offset and length: what `batchLength` does not count. */
 const PREFIX_BYTES = PARTITION_LEADER_EPOCH;
 /** CRC, magic, attributes, key and value length of a magic 0 message: the shortest that any format can be. */
 const MIN_LEGACY_LENGTH = 14;
-/** A record's length byte and its 6 bytes at least. */
-const MIN_RECORD_BYTES = 7;
+/** Where the fields of magic 0 and 1 lie: see `legacy-records.ts`. */
+const LEGACY = { CRC: 12, ATTRIBUTES: 17, TIMESTAMP: 18, MASK: 0x0f } as const;
 
-const COMPRESSION_MASK = 0x07;
+export const COMPRESSION_MASK = 0x07;
 const LOG_APPEND_TIME_BIT = 0x08;
 const TRANSACTIONAL_BIT = 0x10;
 const CONTROL_BIT = 0x20;
 const DELETE_HORIZON_BIT = 0x40;
 
 /**
- * One magic 2 batch where it lies in its frame; getters read on demand, nothing is copied.
+ * One batch where it lies in its frame; getters read on demand, nothing is copied. A message of magic 0 or 1, a wrapper with all
+ * that it holds, is a batch as well: without producer, transaction or leader epoch, with the offset of its last record as base.
  *
+ *   magic 2:
  *    0 baseOffset int64           17 crc uint32 (CRC-32C of all from 21 on)   43 producerId int64
  *    8 batchLength int32          21 attributes int16                         51 producerEpoch int16
  *   12 partitionLeaderEpoch int32 23 lastOffsetDelta int32                    53 baseSequence int32
@@ -81,7 +83,7 @@ export class WireBatch {
   }
 
   get lastOffsetLong(): Long {
-    return this.baseOffsetLong.add(this.lastOffsetDelta);
+    return this.isLegacy ? this.baseOffsetLong : this.baseOffsetLong.add(this.lastOffsetDelta);
   }
 
   /** Where to fetch on after this batch, even one that compaction has emptied. @throws KafkaError above 2^53 − 1 */
@@ -94,7 +96,13 @@ export class WireBatch {
     return PREFIX_BYTES + this.buffer.readInt32BE(this.position + BATCH_LENGTH);
   }
 
+  /** Magic 0 or 1. */
+  get isLegacy(): boolean {
+    return this.magic < 2;
+  }
+
   get partitionLeaderEpoch(): number {
+    if (this.isLegacy) return -1;
     return this.buffer.readInt32BE(this.position + PARTITION_LEADER_EPOCH);
   }
 
@@ -103,10 +111,11 @@ export class WireBatch {
   }
 
   get crc(): number {
-    return this.buffer.readUInt32BE(this.position + CRC);
+    return this.buffer.readUInt32BE(this.position + (this.isLegacy ? LEGACY.CRC : CRC));
   }
 
   get attributes(): number {
+    if (this.isLegacy) return this.buffer.readUInt8(this.position + LEGACY.ATTRIBUTES) & LEGACY.MASK;
     return this.buffer.readInt16BE(this.position + ATTRIBUTES);
   }
 
@@ -119,6 +128,7 @@ export class WireBatch {
   }
 
   get timestampType(): TimestampType {
+    if (this.magic === 0) return 'NoTimestampType';
     return (this.attributes & LOG_APPEND_TIME_BIT) === 0 ? 'CreateTime' : 'LogAppendTime';
   }
 
@@ -136,33 +146,40 @@ export class WireBatch {
   }
 
   get lastOffsetDelta(): number {
+    if (this.isLegacy) return 0;
     return this.buffer.readInt32BE(this.position + LAST_OFFSET_DELTA);
   }
 
   /** Milliseconds; −1 for none. */
   get baseTimestamp(): number {
+    if (this.isLegacy) return this.maxTimestamp;
     return readInt64(this.buffer, this.position + BASE_TIMESTAMP);
   }
 
   /** Milliseconds; −1 for none. */
   get maxTimestamp(): number {
+    if (this.isLegacy) return this.magic === 0 ? -1 : readInt64(this.buffer, this.position + LEGACY.TIMESTAMP);
     return readInt64(this.buffer, this.position + MAX_TIMESTAMP);
   }
 
   get producerId(): Long {
+    if (this.isLegacy) return Long.NEG_ONE;
     return readLong(this.buffer, this.position + PRODUCER_ID);
   }
 
   get producerEpoch(): number {
+    if (this.isLegacy) return -1;
     return this.buffer.readInt16BE(this.position + PRODUCER_EPOCH);
   }
 
   get baseSequence(): number {
+    if (this.isLegacy) return -1;
     return this.buffer.readInt32BE(this.position + BASE_SEQUENCE);
   }
 
-  /** As the batch says; not trusted before its records were walked. */
+  /** As the batch says; not trusted before its records were walked. −1 for magic 0 and 1, which do not say. */
   get recordCount(): number {
+    if (this.isLegacy) return -1;
     return this.buffer.readInt32BE(this.position + RECORD_COUNT);
   }
 
@@ -172,6 +189,7 @@ export class WireBatch {
 
   /** What the CRC has to be. */
   computeCrc(): number {
+    if (this.isLegacy) return crc32(this.buffer, this.position + MAGIC, this.position + this.sizeInBytes);
     return crc32c(this.buffer, this.position + ATTRIBUTES, this.position + this.sizeInBytes);
   }
 }
@@ -195,7 +213,6 @@ export class WireBatchReader {
   /**
    * The next whole batch, `null` at the end or at a last batch that the broker cut off at its size limit (KIP-74).
    * @throws CorruptRecordError for a length, a magic or an offset that cannot be
-   * @throws KafkaError UNSUPPORTED_FOR_MESSAGE_FORMAT for magic 0 and 1
    */
   next(): WireBatch | null {
     const bytes = this.#bytes;
@@ -207,17 +224,9 @@ export class WireBatchReader {
     if (left <= MAGIC) return null;
     const magic = bytes.readInt8(position + MAGIC);
     if (magic < 0 || magic > 2) throw this.#corrupt(`unknown magic ${magic}`);
-    if (magic === 2 && length < RECORDS - PREFIX_BYTES)
+    if (length < (magic === 2 ? RECORDS - PREFIX_BYTES : MIN_LEGACY_LENGTH + 8 * magic))
       throw this.#corrupt(`batch length ${length}, less than its header`);
     if (length > left - PREFIX_BYTES) return null;
-    if (magic !== 2) {
-      const { topic, partition } = this.#context;
-      throw new KafkaError(`${topic}-${partition}: message format magic ${magic} is not supported yet`, {
-        code: 43,
-        name: 'UNSUPPORTED_FOR_MESSAGE_FORMAT',
-        api: 'Fetch',
-      });
-    }
     const batch = new WireBatch(bytes, position);
     // Positions are counted from these: a negative one would send the consumer back over and over.
     if (bytes.readInt32BE(position + BASE_OFFSET) < 0 || batch.lastOffsetDelta < 0) {
@@ -232,72 +241,7 @@ export class WireBatchReader {
   }
 }
 
-export interface OpenOptions {
-  /** Compare each batch's CRC-32C. */
-  readonly checkCrcs: boolean;
-  /** What one batch may decompress to, in bytes. */
-  readonly maxDecompressedBytes: number;
-}
-
-/**
- * Checks the CRC and decompresses: gives the bytes that the batch's records are read from. An uncompressed batch's stay where they are.
- *
- * @throws CorruptRecordError for a wrong CRC, an impossible record count, a broken stream, or (named RECORD_TOO_LARGE) one
- *   that decompresses to more than `maxDecompressedBytes`
- * @throws KafkaError UNSUPPORTED_COMPRESSION_TYPE for a codec that is not there
- */
-export function openBatch(batch: WireBatch, context: RecordContext, options: OpenOptions): RecordSource {
-  if (options.checkCrcs) {
-    const crc = batch.computeCrc();
-    if (crc !== batch.crc)
-      throw corruptBatch(batch, context, `CRC-32C is ${hex(crc)}, the header says ${hex(batch.crc)}`);
-  }
-  const { buffer, position, recordCount, timestampType } = batch;
-  let records = buffer;
-  let start = position + RECORDS;
-  let end = position + batch.sizeInBytes;
-  const isCompressed = (batch.attributes & COMPRESSION_MASK) !== 0 && start !== end;
-  if (isCompressed) {
-    records = decompress(batch, buffer.subarray(start, end), context, options.maxDecompressedBytes);
-    start = 0;
-    end = records.length;
-  }
-  if (recordCount < 0 || recordCount > (end - start) / MIN_RECORD_BYTES) {
-    throw corruptBatch(batch, context, `${recordCount} records in ${end - start} bytes`);
-  }
-  return new RecordSource({
-    topic: context.topic,
-    partition: context.partition,
-    leaderEpoch: batch.partitionLeaderEpoch,
-    timestampType,
-    baseTimestamp: timestampType === 'LogAppendTime' ? batch.maxTimestamp : batch.baseTimestamp,
-    baseOffset: batch.baseOffsetLong,
-    count: recordCount,
-    buffer: records,
-    start,
-    end,
-    batchPosition: position,
-    isCompressed,
-  });
-}
-
-function decompress(batch: WireBatch, bytes: Buffer, context: RecordContext, maxBytes: number): Buffer {
-  const codec = codecs[batch.attributes & COMPRESSION_MASK];
-  if (codec === undefined) {
-    throw unsupportedCompression(
-      `${describe(batch, context)}: compression '${batch.compression}' is not supported yet`,
-    );
-  }
-  try {
-    return codec.decompress(bytes, maxBytes);
-  } catch (cause) {
-    if (!(cause instanceof DecompressionError)) throw cause;
-    const named = cause.kind === 'too-large' ? { code: 10, name: 'RECORD_TOO_LARGE' } : {};
-    throw corruptBatch(batch, context, `${codec.name}: ${cause.message}`, { ...named, cause });
-  }
-}
-
-function corruptBatch(
+export function corruptBatch(
   batch: WireBatch,
   context: RecordContext,
   message: string,
@@ -305,7 +249,7 @@ function corruptBatch(
 ): CorruptRecordError {
   const offset = batch.baseOffsetLong.toNumber();
   return new CorruptRecordError(
-    `${describe(batch, context)}: ${message}`,
+    `${describeBatch(batch, context)}: ${message}`,
     {
       topic: context.topic,
       partition: context.partition,
@@ -316,16 +260,12 @@ function corruptBatch(
   );
 }
 
-function describe(batch: WireBatch, context: RecordContext): string {
+export function describeBatch(batch: WireBatch, context: RecordContext): string {
   return `${context.topic}-${context.partition}: batch at offset ${batch.baseOffsetLong.toString()}, byte ${batch.position}`;
 }
 
-function unsupportedCompression(message: string): KafkaError {
+export function unsupportedCompression(message: string): KafkaError {
   return new KafkaError(message, { code: 76, name: 'UNSUPPORTED_COMPRESSION_TYPE', api: 'Fetch' });
-}
-
-function hex(crc: number): string {
-  return `0x${crc.toString(16).padStart(8, '0')}`;
 }
 
 function safeOffset(offset: Long): number {

@@ -2,7 +2,8 @@ import type Long from 'long';
 import { CorruptRecordError } from '../errors.ts';
 import type { RecordHeaders } from './headers.ts';
 
-export type TimestampType = 'CreateTime' | 'LogAppendTime';
+/** `NoTimestampType`: magic 0 had none, and `timestamp` is −1. */
+export type TimestampType = 'CreateTime' | 'LogAppendTime' | 'NoTimestampType';
 
 /** What a deserializer may know about the record whose bytes it gets. */
 export interface DeserializerContext {

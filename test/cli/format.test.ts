@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Chunk } from '../../src/cli/chunk.ts';
 import { compileFormat } from '../../src/cli/format.ts';
-import { openBatch, WireBatchReader } from '../../src/protocol/record-batch.ts';
+import { WireBatchReader } from '../../src/protocol/record-batch.ts';
+import { openBatch } from '../../src/protocol/open-batch.ts';
 import { type KafkaRecord, RecordCursor } from '../../src/protocol/record.ts';
 import { encodeRecordBatch, type TestRecord } from '../../src/testing/record-batch-writer.ts';
 

@@ -78,6 +78,8 @@ export class DeliveryRig {
       fetchOffset,
       nextOffset,
       highWatermark,
+      endOffset: highWatermark,
+      abortedTransactions: [],
     };
     this.delivery.add(delivery, records);
   }

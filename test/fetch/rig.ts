@@ -77,7 +77,17 @@ export class Rig {
 }
 
 function answer(part: Partial<FetchedAnswer>): FetchedAnswer {
-  return { topic: 't', partition: 0, errorCode: 0, highWatermark: 0, records: Buffer.alloc(0), ...part };
+  const endOffset = part.endOffset ?? part.highWatermark ?? 0;
+  return {
+    topic: 't',
+    partition: 0,
+    errorCode: 0,
+    highWatermark: 0,
+    abortedTransactions: [],
+    records: Buffer.alloc(0),
+    ...part,
+    endOffset,
+  };
 }
 
 /** One batch of `count` records from `baseOffset` on. */

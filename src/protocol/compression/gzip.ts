@@ -1,5 +1,5 @@
-import { gunzipSync } from 'node:zlib';
-import { DecompressionError, type Codec } from './codec.ts';
+import { gunzip, gunzipSync, type ZlibOptions } from 'node:zlib';
+import { DecompressionError, NO_BYTES, type Codec } from './codec.ts';
 
 /** Header, an empty deflate block, CRC and size: no member is shorter. */
 const MIN_MEMBER_BYTES = 20;
@@ -11,17 +11,32 @@ const MIN_UNPOOLED_BYTES = Buffer.poolSize >>> 1;
 /** RFC 1952, one or several members: zlib goes on through members by itself and stops at the output limit. */
 export const gzip: Codec = {
   name: 'gzip',
+  implementation: 'node:zlib',
   decompress(bytes, maxBytes) {
     try {
-      return gunzipSync(bytes, { maxOutputLength: Math.max(1, maxBytes), chunkSize: chunkSize(bytes, maxBytes) });
+      return gunzipSync(bytes, optionsFor(bytes, maxBytes));
     } catch (cause) {
-      if (cause instanceof RangeError && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE') {
-        throw DecompressionError.tooLarge(maxBytes);
-      }
-      throw new DecompressionError('corrupt', cause instanceof Error ? cause.message : String(cause), cause);
+      throw fromZlib(cause, maxBytes);
     }
   },
+  decompressAside(bytes, maxBytes, done) {
+    gunzip(bytes, optionsFor(bytes, maxBytes), (error, result) => {
+      if (error === null) done(null, result);
+      else done(fromZlib(error, maxBytes), NO_BYTES);
+    });
+  },
 };
+
+function optionsFor(bytes: Buffer, maxBytes: number): ZlibOptions {
+  return { maxOutputLength: Math.max(1, maxBytes), chunkSize: chunkSize(bytes, maxBytes) };
+}
+
+/** What zlib has thrown, as the codecs' own error. */
+export function fromZlib(cause: unknown, maxBytes: number): DecompressionError {
+  if (cause instanceof RangeError && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE')
+    return DecompressionError.tooLarge(maxBytes);
+  return new DecompressionError('corrupt', cause instanceof Error ? cause.message : String(cause), cause);
+}
 
 /**
  * The trailer's uncompressed size, as far as it can be true. It is only a hint, for an output in one piece: 110 KB take 112 µs,

@@ -20,12 +20,9 @@ interface NativeSnappy {
 
 const native = loadAccelerator<NativeSnappy>('snappy');
 
-export function snappyImplementation(): 'native' | 'pure' {
-  return native === null ? 'pure' : 'native';
-}
-
 export const snappy: Codec = {
   name: 'snappy',
+  implementation: native === null ? 'pure' : 'snappy (native)',
   decompress(bytes, maxBytes) {
     if (!isXerialHeader(bytes, 0)) return decompressAll(bytes, [0, bytes.length], maxBytes);
     return decompressAll(bytes, xerialBlocks(bytes), maxBytes);

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { CorruptRecordError, KafkaError } from '../../../src/errors.ts';
 import { crc32c } from '../../../src/protocol/crc32c.ts';
 import { RecordHeaders } from '../../../src/protocol/headers.ts';
-import { openBatch, WireBatchReader, type WireBatch } from '../../../src/protocol/record-batch.ts';
+import { WireBatchReader, type WireBatch } from '../../../src/protocol/record-batch.ts';
+import { openBatch } from '../../../src/protocol/open-batch.ts';
 import { RecordCursor, type KafkaRecord, type RecordSource } from '../../../src/protocol/record.ts';
 import { encodeRecordBatch, type TestRecord } from '../../../src/testing/record-batch-writer.ts';
 
@@ -239,14 +240,12 @@ describe('a batch', () => {
     expect(new RecordCursor(openBatch(batch, CONTEXT, { ...OPTIONS, checkCrcs: false })).next()?.text()).toBe('Value');
   });
 
-  test.each([3, 4, 5, 6, 7])('of compression type %d is refused by its name', (id) => {
+  test.each([5, 6, 7])('of compression type %d is refused by its name', (id) => {
     const batch = batchOf(changed(encodeRecordBatch([{ value: 'v' }]), (bytes) => bytes.writeInt16BE(id, 21)));
     expect(() => openBatch(batch, CONTEXT, OPTIONS)).toThrow(
       expect.objectContaining({ code: 76, name: 'UNSUPPORTED_COMPRESSION_TYPE' }),
     );
-    expect(() => openBatch(batch, CONTEXT, OPTIONS)).toThrow(
-      [3, 4].includes(id) ? /'(lz4|zstd)'/ : new RegExp(`${id}`),
-    );
+    expect(() => openBatch(batch, CONTEXT, OPTIONS)).toThrow(new RegExp(`${id}`));
   });
 
   test.each(['gzip', 'snappy', 'snappy-xerial'] as const)('of %s larger than maxDecompressedBytes', (compression) => {

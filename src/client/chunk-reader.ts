@@ -1,0 +1,116 @@
+import type { FetchedRecords } from '../fetch/partition.ts';
+import { TransactionFilter } from '../fetch/transactions.ts';
+import { WireBatchReader, type WireBatch } from '../protocol/record-batch.ts';
+import { isWorthOpeningAside, openBatch, openBatchAside, type OpenOptions } from '../protocol/open-batch.ts';
+import type { RecordSource } from '../protocol/record.ts';
+
+/** What comes next in a chunk: a batch to read from, or only offsets to go past. */
+export interface ChunkStep {
+  /** `null` for a batch that holds nothing for the application. */
+  readonly source: RecordSource | null;
+  /** Where reading goes on after it. */
+  readonly nextOffset: number;
+}
+
+/** A batch that is being decompressed off the main thread, or was. */
+interface Opening {
+  readonly nextOffset: number;
+  source: RecordSource | null;
+  error: unknown;
+  isSettled: boolean;
+}
+
+/**
+ * The bytes of one partition in one Fetch response, batch by batch: leaves out control batches and, for `read_committed`,
+ * those of aborted transactions; opens the others, large compressed ones off the main thread and one ahead.
+ */
+export class ChunkReader {
+  readonly epoch: number;
+  readonly #records: FetchedRecords;
+  readonly #options: OpenOptions;
+  readonly #onOpened: (chunk: ChunkReader) => void;
+  readonly #reader: WireBatchReader;
+  readonly #filter: TransactionFilter | null;
+  #opening: Opening | null = null;
+  #ahead: WireBatch | null = null;
+
+  /** @param onOpened the batch that `next` could not give yet is there */
+  constructor(records: FetchedRecords, epoch: number, options: OpenOptions, onOpened: (chunk: ChunkReader) => void) {
+    this.epoch = epoch;
+    this.#records = records;
+    this.#options = options;
+    this.#onOpened = onOpened;
+    this.#reader = new WireBatchReader(records.bytes, records);
+    this.#filter = records.abortedTransactions.length > 0 ? new TransactionFilter(records.abortedTransactions) : null;
+  }
+
+  get sizeInBytes(): number {
+    return this.#records.bytes.length;
+  }
+
+  /** The position after the last batch. */
+  get nextOffset(): number {
+    return this.#records.nextOffset;
+  }
+
+  /** The next batch is being decompressed: `next` has nothing until `onOpened`. */
+  get isWaiting(): boolean {
+    return this.#opening?.isSettled === false;
+  }
+
+  /** All batches were taken. */
+  get isUsedUp(): boolean {
+    return this.#opening === null && this.#ahead === null && this.#reader.position >= this.sizeInBytes;
+  }
+
+  /**
+   * The next step; `null` at the end, and while `isWaiting`.
+   * @param position records before it are not wanted
+   * @throws CorruptRecordError, or KafkaError for a codec that is not there
+   */
+  next(position: number): ChunkStep | null {
+    if (this.#opening !== null) return this.#takeOpened(this.#opening);
+    const batch = this.#ahead ?? this.#reader.next();
+    this.#ahead = null;
+    if (batch === null) return null;
+    const { nextOffset } = batch;
+    if (!this.#isWanted(batch) || nextOffset <= position) return { source: null, nextOffset };
+    if (isWorthOpeningAside(batch, this.#options)) {
+      const opening = this.#beginOpening(batch);
+      return opening.isSettled ? this.#takeOpened(opening) : null; // one that cannot even begin is settled at once
+    }
+    return { source: openBatch(batch, this.#records, this.#options), nextOffset };
+  }
+
+  #takeOpened(opening: Opening): ChunkStep | null {
+    if (!opening.isSettled) return null;
+    this.#opening = null;
+    if (opening.source === null) throw opening.error;
+    // The one behind it is decompressed while the application handles this one.
+    const ahead = this.#reader.next();
+    if (ahead !== null && this.#filter === null && !ahead.isControl && isWorthOpeningAside(ahead, this.#options))
+      this.#beginOpening(ahead);
+    else this.#ahead = ahead;
+    return { source: opening.source, nextOffset: opening.nextOffset };
+  }
+
+  /** Control batches are never delivered. In the order of the batches: the filter follows the transactions' markers. */
+  #isWanted(batch: WireBatch): boolean {
+    if (this.#filter === null) return !batch.isControl;
+    return this.#filter.isWanted(batch, () => openBatch(batch, this.#records, this.#options));
+  }
+
+  #beginOpening(batch: WireBatch): Opening {
+    const opening: Opening = { nextOffset: batch.nextOffset, source: null, error: null, isSettled: false };
+    this.#opening = opening;
+    let hasReturned = false;
+    openBatchAside(batch, this.#records, this.#options, (error, source) => {
+      opening.source = source;
+      opening.error = error;
+      opening.isSettled = true;
+      if (hasReturned) this.#onOpened(this);
+    });
+    hasReturned = true;
+    return opening;
+  }
+}
