@@ -43,11 +43,10 @@ describe('MockCluster', () => {
   });
 
   it('is closed at the end of its scope', async () => {
-    let address = '';
-    {
+    const address = await (async () => {
       await using kafka = await MockCluster.start();
-      ({ address } = kafka.broker(1));
-    }
+      return kafka.broker(1).address;
+    })();
     const port = Number(address.split(':')[1]);
     await using again = await MockCluster.start({ port }); // it is free again
     expect(again.bootstrapServers).toBe(address);
