@@ -6,9 +6,10 @@ import type { Command } from './command.ts';
 import { consume } from './consume.ts';
 import { dump } from './dump.ts';
 import { exitCodeOf, explain } from './explain.ts';
+import { mock } from './mock.ts';
 import { UsageError } from './usage-error.ts';
 
-const COMMANDS: readonly Command[] = [consume, dump];
+const COMMANDS: readonly Command[] = [consume, dump, mock];
 
 const HELP = `samsa ${VERSION}: a Kafka consumer
 

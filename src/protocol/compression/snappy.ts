@@ -22,7 +22,7 @@ const native = loadAccelerator<NativeSnappy>('snappy');
 
 export const snappy: Codec = {
   name: 'snappy',
-  implementation: native === null ? 'pure' : 'snappy (native)',
+  implementation: native === null ? 'pure' : 'native',
   decompress(bytes, maxBytes) {
     if (!isXerialHeader(bytes, 0)) return decompressAll(bytes, [0, bytes.length], maxBytes);
     return decompressAll(bytes, xerialBlocks(bytes), maxBytes);
