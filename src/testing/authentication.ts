@@ -50,9 +50,10 @@ export class Authentication {
 
   /** Gives an error code. */
   begin(mechanism: string): number {
-    const own = this.#options?.mechanisms?.[mechanism];
+    if (this.#options === null) return ERROR_CODES.ILLEGAL_SASL_STATE;
+    const own = this.#options.mechanisms?.[mechanism];
     if (own !== undefined) this.#exchange = own();
-    else if (mechanism === 'PLAIN' && this.#options?.users !== undefined) this.#exchange = plain(this.#options.users);
+    else if (mechanism === 'PLAIN' && this.#options.users !== undefined) this.#exchange = plain(this.#options.users);
     else return ERROR_CODES.UNSUPPORTED_SASL_MECHANISM;
     return ERROR_CODES.NONE;
   }

@@ -116,6 +116,25 @@ describe('moveLeader', () => {
   });
 });
 
+describe('a coordinator that goes down', () => {
+  it('is followed by another one, which knows what was in the log', async () => {
+    const kafka = await startKafka({ brokers: 2 });
+    kafka.moveCoordinator('g', 1);
+    const joined = await join(await connect(kafka, 1));
+    await sync(await connect(kafka, 1), joined);
+    const waiting = join(await connect(kafka, 1)).catch((error: Error) => error.message);
+    await kafka.untilGroup('g', ({ state }) => state === 'PreparingRebalance');
+    await kafka.broker(1).stop();
+    expect(await waiting).toMatch(/closed/);
+    expect(kafka.group('g')).toMatchObject({
+      state: 'Stable',
+      generation: 1,
+      members: [{ memberId: joined.memberId }],
+    });
+    expect(kafka.coordinatorOf('g')).toBe(2);
+  });
+});
+
 describe('moveCoordinator', () => {
   it('sends members to the new one, which knows the group', async () => {
     const kafka = await startKafka({ brokers: 2 });

@@ -308,6 +308,22 @@ describe('reading', () => {
     expect(seen.values.get('t-1')).toEqual(range(0, end));
   });
 
+  it('reads committed transactions only', async () => {
+    const kafka = await startKafka({ topics: { t: 1 } });
+    await kafka.append('t', 0, ['aborted'], { transaction: 'abort' });
+    await kafka.append('t', 0, ['committed'], { transaction: 'commit', compression: 'zstd' });
+    await kafka.append('t', 0, ['open'], { transaction: 'open' });
+    const consumer = consumerOf(kafka, { isolationLevel: 'read_committed' });
+    consumer.assign([{ topic: 't', partition: 0, offset: 0 }]);
+    const values: (string | null)[] = [];
+    for await (const record of consumer) {
+      values.push(record.text());
+      if (values.length === 1) kafka.endTransaction('t', 0, 'commit');
+      else break;
+    }
+    expect(values).toEqual(['committed', 'open']);
+  });
+
   it('skips what compaction has removed, and begins anew where retention has', async () => {
     const kafka = await startKafka({ topics: { t: 1 } });
     const keyed = range(0, 20).map((value, index) => ({ key: `${index % 3}`, value }));

@@ -70,6 +70,18 @@ describe('which requests a fault hits', () => {
     expect(fault.hits).toBe(1);
   });
 
+  it('by topic: of two in one request only that one', async () => {
+    const { kafka, client } = await started();
+    kafka.fail('Fetch', { errorCode: 'OFFSET_NOT_AVAILABLE', topic: 't' });
+    const request = fetchRequest();
+    request.topics.push(...fetchRequest({ topic: 'u' }).topics);
+    const { responses } = await client.send(fetch, 12, request);
+    expect(responses.map(({ topic, partitions }) => [topic, partitions[0]?.errorCode])).toEqual([
+      ['t', 78],
+      ['u', 0],
+    ]);
+  });
+
   it('by topic id and in a fetch session, too', async () => {
     const { kafka, client } = await started();
     const topicId = kafka.topicId('t');

@@ -45,10 +45,24 @@ describe('Fetch', () => {
   it('waits for bytes: answers with what has come as soon as there is enough', async () => {
     const kafka = await startKafka({ topics: { t: 2 } });
     const client = await connect(kafka);
+    const arrived = new Promise((resolve) => kafka.once('request', resolve));
     const waiting = fetchOne(client, { maxWaitMs: 60_000, partition: 1 });
+    await arrived;
     await kafka.append('t', 0, ['elsewhere']);
     await kafka.append('t', 1, ['here']);
     expect(valuesIn((await waiting).records)).toEqual(['0:here']);
+  });
+
+  it('keeps the requests behind it waiting, on its connection only', async () => {
+    const kafka = await startKafka({ topics: { t: 1 } });
+    const client = await connect(kafka);
+    client.post(fetch, 12, fetchRequest({ maxWaitMs: 60_000 }));
+    const second = client.post(fetch, 12, fetchRequest({ topic: 'nope' }));
+    expect((await fetchOne(await connect(kafka), { topic: 'nope' })).errorCode).toBe(3);
+    expect(client.frames).toHaveLength(0);
+    await kafka.append('t', 0, ['a']);
+    expect((await client.next())?.readInt32BE(0)).toBe(second - 1);
+    expect((await client.next())?.readInt32BE(0)).toBe(second);
   });
 
   it('waits no longer than it was told, by the clock of the cluster', async () => {
@@ -72,7 +86,9 @@ describe('Fetch', () => {
     const kafka = await startKafka({ brokers: 2, topics: { t: { partitions: 1, replicationFactor: 1 } } });
     const client = await connect(kafka);
     expect((await fetchOne(client, { topic: 'nope', maxWaitMs: 60_000 })).errorCode).toBe(3);
+    const arrived = new Promise((resolve) => kafka.once('request', resolve));
     const waiting = client.send(fetch, 16, fetchRequest({ topic: '', topicId: kafka.topicId('t'), maxWaitMs: 60_000 }));
+    await arrived;
     kafka.moveLeader('t', 0, 2);
     const response = await waiting;
     expect(partitionIn(response).errorCode).toBe(6);
@@ -145,7 +161,9 @@ describe('Fetch', () => {
     expect(valuesIn(committed.records)).toEqual(['0:aborted', '2:committed']); // the client drops what was aborted
     expect(committed.abortedTransactions).toEqual([{ producerId: Long.fromNumber(5), firstOffset: Long.ZERO }]);
     expect([committed.lastStableOffset.toNumber(), committed.highWatermark.toNumber()]).toEqual([4, 6]);
+    const arrived = new Promise((resolve) => kafka.once('request', resolve));
     const waiting = fetchOne(client, { isolationLevel: 1, offset: 4, maxWaitMs: 60_000 });
+    await arrived;
     kafka.endTransaction('t', 0, 'commit', { producerId: 6 });
     expect(valuesIn((await waiting).records)).toEqual(['4:open', '5:plain']);
   });

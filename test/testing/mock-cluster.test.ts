@@ -111,12 +111,16 @@ describe('append', () => {
     expect(ms).toBeLessThan(2000); // some 100 on an idle machine
   });
 
-  it.each(['none', 'gzip', 'snappy', 'snappy-xerial'] as const)('compresses: %s', async (compression) => {
-    const kafka = await startKafka({ topics: { t: 1 } });
-    const values = Array.from({ length: 100 }, (_, index) => `value ${index}`);
-    await kafka.append('t', 0, values, { compression, batchRecords: 30 });
-    expect(kafka.records('t', 0).map(({ value }) => text(value))).toEqual(values);
-  });
+  it.each(['none', 'gzip', 'snappy', 'snappy-xerial', 'lz4', 'zstd'] as const)(
+    'compresses: %s',
+    async (compression) => {
+      const kafka = await startKafka({ topics: { t: 1 } });
+      // The last one is longer than any block of any of these formats.
+      const values = [...Array.from({ length: 100 }, (_, index) => `value ${index}`), 'x'.repeat(300_000)];
+      await kafka.append('t', 0, values, { compression, batchRecords: 30 });
+      expect(kafka.records('t', 0).map(({ value }) => text(value))).toEqual(values);
+    },
+  );
 
   it('appends batches byte for byte, corrupt ones too', async () => {
     const kafka = await startKafka({ topics: { t: 1 } });

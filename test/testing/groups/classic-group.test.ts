@@ -190,6 +190,20 @@ describe('members that are not heard of', () => {
   });
 });
 
+describe('new members', () => {
+  it('that wait for their first rebalance for five minutes are given up', () => {
+    const rig = new ClassicRig();
+    const patient = { sessionTimeoutMs: 1_000_000, rebalanceTimeoutMs: 1_000_000 };
+    rig.stable(1, patient);
+    const waiting = rig.join(patient);
+    rig.pass(5 * 60_000 - 1);
+    expect(waiting.result).toBeNull();
+    rig.pass(1);
+    expect(waiting.result?.errorCode).toBe(25);
+    expect(rig.group.members).toHaveLength(1);
+  });
+});
+
 describe('commits', () => {
   it('count from members of this generation, also while it rebalances, not while it is being assigned', () => {
     const rig = new ClassicRig();

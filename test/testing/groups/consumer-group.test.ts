@@ -28,7 +28,9 @@ describe('the consumer group protocol', () => {
     expect(revoke.assignment?.[0]?.partitions).toHaveLength(2);
     expect(rig.group.state).toBe('Reconciling');
     expect(rig.beat('b', 2)).toMatchObject(NONE);
-    expect(rig.beat('a', 1)).toMatchObject(NONE); // still busy
+    expect(rig.beat('a', 1)).toMatchObject({ ...NONE, memberEpoch: 1 }); // still busy
+    expect(rig.beat('a', 1, { topicPartitions: owned(0, 1, 2, 3) }).memberEpoch).toBe(1);
+    expect(rig.beat('b', 2)).toMatchObject(NONE);
     expect(rig.beat('a', 1, { topicPartitions: revoke.assignment })).toMatchObject({ errorCode: 0, memberEpoch: 2 });
     const given = rig.beat('b', 2);
     const partitions = [...(revoke.assignment?.[0]?.partitions ?? []), ...(given.assignment?.[0]?.partitions ?? [])];

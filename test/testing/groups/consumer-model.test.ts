@@ -2,12 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConsumerRig, SESSION_MS } from './consumer-rig.ts';
 
-/** A member as a client would be: gives back at once, says so with its next heartbeat. */
+/** A member as a client would be: gives back as soon as it can, then takes what is new, and says what it has with each heartbeat. */
 class Client {
   readonly #rig: ConsumerRig;
   readonly id: string;
   epoch = 0;
   owned: number[] = [];
+  #target: number[] = [];
+  /** So many heartbeats go by before it gives back what it has to. */
+  busy = 0;
   isAlive = false;
   /** The next heartbeat's answer gets lost on its way. */
   isDeaf = false;
@@ -33,6 +36,10 @@ class Client {
     this.isDeaf = true;
   }
 
+  linger(): void {
+    this.busy = 3;
+  }
+
   leave(): void {
     if (this.isAlive) this.#rig.beat(this.id, -1);
     this.isAlive = false;
@@ -53,21 +60,27 @@ class Client {
     expect(answer.errorCode).toBe(0);
     expect(answer.memberEpoch).toBeGreaterThanOrEqual(this.epoch);
     this.epoch = answer.memberEpoch;
-    if (answer.assignment !== null) this.owned = answer.assignment.flatMap(({ partitions }) => partitions);
+    if (answer.assignment !== null) this.#target = answer.assignment.flatMap(({ partitions }) => partitions);
+    if (this.owned.some((each) => !this.#target.includes(each))) {
+      if (this.busy-- > 0) return;
+      this.owned = this.owned.filter((each) => this.#target.includes(each));
+    } else this.owned = this.#target;
   }
 
   #reset(): void {
     this.epoch = 0;
     this.owned = [];
+    this.#target = [];
   }
 }
 
 type Action =
-  { what: 'start' | 'step' | 'die' | 'leave' | 'deafen'; who: number } | { what: 'pass' | 'grow'; ms: number };
+  | { what: 'start' | 'step' | 'die' | 'leave' | 'deafen' | 'linger'; who: number }
+  | { what: 'pass' | 'grow'; ms: number };
 
 const action = fc.oneof(
   { weight: 14, arbitrary: fc.record({ who: fc.nat(3), what: fc.constantFrom('step', 'start') }) },
-  { weight: 3, arbitrary: fc.record({ who: fc.nat(3), what: fc.constantFrom('die', 'leave', 'deafen') }) },
+  { weight: 3, arbitrary: fc.record({ who: fc.nat(3), what: fc.constantFrom('die', 'leave', 'deafen', 'linger') }) },
   { weight: 3, arbitrary: fc.record({ what: fc.constantFrom('pass', 'grow'), ms: fc.nat(SESSION_MS) }) },
 ) as fc.Arbitrary<Action>;
 
