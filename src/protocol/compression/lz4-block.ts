@@ -79,11 +79,11 @@ export function decompressBlock(
     let matchLength = token & 15;
     if (length !== LONG && at <= lastShortRead && out <= lastShortWrite) {
       // No loops: more is copied than needed, and overwritten by what follows. 1.2 GB/s instead of 0.8, and 0.55 byte by byte.
-      outputView.setInt32(out, inputView.getInt32(at));
-      outputView.setInt32(out + 4, inputView.getInt32(at + 4));
+      outputView.setInt32(out, inputView.getInt32(at, true), true);
+      outputView.setInt32(out + 4, inputView.getInt32(at + 4, true), true);
       if (length > 8) {
-        outputView.setInt32(out + 8, inputView.getInt32(at + 8));
-        outputView.setInt32(out + 12, inputView.getInt32(at + 12));
+        outputView.setInt32(out + 8, inputView.getInt32(at + 8, true), true);
+        outputView.setInt32(out + 12, inputView.getInt32(at + 12, true), true);
       }
       at += length;
       out += length;
@@ -91,11 +91,11 @@ export function decompressBlock(
       if (matchLength !== LONG && offset >= 4) {
         const from = out - offset;
         if (from < start) throw badOffset(offset, at);
-        outputView.setInt32(out, outputView.getInt32(from));
-        outputView.setInt32(out + 4, outputView.getInt32(from + 4));
-        outputView.setInt32(out + 8, outputView.getInt32(from + 8));
-        outputView.setInt32(out + 12, outputView.getInt32(from + 12));
-        outputView.setInt32(out + 16, outputView.getInt32(from + 16));
+        outputView.setInt32(out, outputView.getInt32(from, true), true);
+        outputView.setInt32(out + 4, outputView.getInt32(from + 4, true), true);
+        outputView.setInt32(out + 8, outputView.getInt32(from + 8, true), true);
+        outputView.setInt32(out + 12, outputView.getInt32(from + 12, true), true);
+        outputView.setInt32(out + 16, outputView.getInt32(from + 16, true), true);
         out += matchLength + MIN_MATCH;
         at += 2;
         continue;
@@ -111,7 +111,7 @@ export function decompressBlock(
       if (length >= NATIVE_COPY_BYTES) input.copy(output, out, at, at + length);
       else {
         let i = 0;
-        for (; i <= length - 4; i += 4) outputView.setInt32(out + i, inputView.getInt32(at + i));
+        for (; i <= length - 4; i += 4) outputView.setInt32(out + i, inputView.getInt32(at + i, true), true);
         for (; i < length; i++) output[out + i] = input[at + i] as number;
       }
       at += length;
@@ -149,7 +149,7 @@ function copyMatch(output: Buffer, view: DataView, out: number, offset: number, 
       return;
     }
   }
-  if (offset >= 4) for (; out <= stop - 4; out += 4, from += 4) view.setInt32(out, view.getInt32(from));
+  if (offset >= 4) for (; out <= stop - 4; out += 4, from += 4) view.setInt32(out, view.getInt32(from, true), true);
   while (out < stop) output[out++] = output[from++] as number;
 }
 

@@ -92,6 +92,7 @@ function buildTable(weights: Uint8Array, count: number, at: number): HuffmanTabl
   for (let weight = 1; weight <= MAX_WEIGHT; weight++) {
     starts[weight + 1] = (starts[weight + 1] as number) + (starts[weight] as number);
   }
+  if ((starts[2] as number) < 2) throw corrupt('Huffman tree without its longest codes', at);
   const entries = new Uint16Array(1 << log);
   for (let symbol = 0; symbol <= count; symbol++) {
     const weight = weights[symbol] as number;
@@ -133,7 +134,7 @@ export function decodeFourStreams(
   size: number,
 ): void {
   const quarter = (size + 3) >>> 2;
-  if (end - start < 6 || quarter * 3 > size) throw corrupt('literals cut off', start);
+  if (end - start < 6 || size < 6) throw corrupt('literals cut off', start);
   const start1 = start + 6;
   const start2 = start1 + bytes.readUInt16LE(start);
   const start3 = start2 + bytes.readUInt16LE(start + 2);

@@ -1,7 +1,7 @@
 import zlib, { type ZlibOptions } from 'node:zlib';
-import { NO_BYTES, type Codec } from './codec.ts';
+import { NO_BYTES, withoutWaste, type Codec } from './codec.ts';
 import { fromZlib } from './gzip.ts';
-import { decompressFrames, readFrames, type ZstdFrame } from './zstd-frame.ts';
+import { decompressFrames, roomForFrames, singleFrame } from './zstd-frame.ts';
 
 /** What `node:zlib` has from 22.15 on. */
 interface NativeZstd {
@@ -11,43 +11,59 @@ interface NativeZstd {
 
 const native =
   process.env['SAMSA_PURE'] !== '1' && 'zstdDecompressSync' in zlib ? (zlib as unknown as NativeZstd) : null;
-/** Below this Node takes buffers from its shared pool, where one kept record would keep those of others. */
-const MIN_UNPOOLED_BYTES = Buffer.poolSize >>> 1;
+
+/** A frame's window that every decoder has to be able to hold (RFC 8878, section 3.1.1.1.2); the library allocates it. */
+const SUPPORTED_WINDOW_BYTES = 8 << 20;
+/** The largest that the library takes. */
+const MAX_NATIVE_WINDOW_BYTES = 128 << 20;
 
 /**
- * The pure decoder is our own because the pure package `fzstd` trusts its input: a forged block of a few bytes can announce a
- * hundred thousand matches of a hundred thousand bytes each, and it goes through all of them.
+ * The pure decoder is our own because the pure package `fzstd` trusts its input. A forged Huffman tree of a few bytes keeps it
+ * busy for ever, a block of 20 bytes can announce a hundred thousand matches of a hundred thousand bytes and has all of them carried out,
+ * a header makes it allocate 2 GiB, and it compares no checksum.
  */
 export const zstd: Codec =
-  native === null
-    ? {
-        name: 'zstd',
-        implementation: 'pure',
-        decompress: (bytes, maxBytes) => decompressFrames(bytes, readFrames(bytes, maxBytes), maxBytes),
-      }
-    : {
-        name: 'zstd',
-        implementation: 'node:zlib',
-        decompress(bytes, maxBytes) {
-          const frames = readFrames(bytes, maxBytes);
-          try {
-            return native.zstdDecompressSync(bytes, optionsFor(frames, maxBytes));
-          } catch (cause) {
-            throw fromZlib(cause, maxBytes);
-          }
-        },
-        decompressAside(bytes, maxBytes, done) {
-          native.zstdDecompress(bytes, optionsFor(readFrames(bytes, maxBytes), maxBytes), (error, result) => {
-            if (error === null) done(null, result);
-            else done(fromZlib(error, maxBytes), NO_BYTES);
-          });
-        },
-      };
+  native === null ? { name: 'zstd', implementation: 'pure', decompress: decompressFrames } : withNative(native);
 
-/** One piece of the right size where the frames tell it: pieces have to be joined. */
-function optionsFor(frames: readonly ZstdFrame[], maxBytes: number): ZlibOptions {
-  let size = 0;
-  for (const { contentSize, maxSize } of frames) size += contentSize < 0 ? maxSize : contentSize;
-  const chunkSize = Math.max(MIN_UNPOOLED_BYTES, Math.min(size, maxBytes) + 64);
-  return { maxOutputLength: Math.max(1, maxBytes), chunkSize };
+function withNative(library: NativeZstd): Codec {
+  return {
+    name: 'zstd',
+    implementation: 'node:zlib',
+    decompress(bytes, maxBytes) {
+      const options = nativeOptions(bytes, maxBytes);
+      if (options === null) return decompressFrames(bytes, maxBytes);
+      let result: Buffer;
+      try {
+        result = library.zstdDecompressSync(bytes, options);
+      } catch (cause) {
+        throw fromZlib(cause, maxBytes);
+      }
+      return withoutWaste(result);
+    },
+    decompressAside(bytes, maxBytes, done) {
+      const options = nativeOptions(bytes, maxBytes);
+      if (options === null) {
+        done(null, decompressFrames(bytes, maxBytes));
+        return;
+      }
+      library.zstdDecompress(bytes, options, (error, result) => {
+        if (error === null) done(null, withoutWaste(result));
+        else done(fromZlib(error, maxBytes), NO_BYTES);
+      });
+    },
+  };
+}
+
+/**
+ * `null` for what is better left to the pure decoder: Node's stops without an error at a skippable frame or a third one, and for a
+ * large window it would allocate more than may come out.
+ */
+function nativeOptions(bytes: Buffer, maxBytes: number): ZlibOptions | null {
+  const room = roomForFrames(bytes, maxBytes);
+  const frame = singleFrame(bytes);
+  if (frame === null) return null;
+  const maxWindowBytes = Math.min(MAX_NATIVE_WINDOW_BYTES, Math.max(SUPPORTED_WINDOW_BYTES, maxBytes));
+  if (frame.windowBytes > maxWindowBytes) return null;
+  // In one piece, for pieces have to be joined; a few bytes more keep it from asking for another one.
+  return { maxOutputLength: Math.max(1, maxBytes), chunkSize: room + 64 };
 }
