@@ -56,7 +56,9 @@ describe('Fetch', () => {
   it('keeps the requests behind it waiting, on its connection only', async () => {
     const kafka = await startKafka({ topics: { t: 1 } });
     const client = await connect(kafka);
+    const arrived = new Promise((resolve) => kafka.once('request', resolve));
     client.post(fetch, 12, fetchRequest({ maxWaitMs: 60_000 }));
+    await arrived;
     const second = client.post(fetch, 12, fetchRequest({ topic: 'nope' }));
     expect((await fetchOne(await connect(kafka), { topic: 'nope' })).errorCode).toBe(3);
     expect(client.frames).toHaveLength(0);

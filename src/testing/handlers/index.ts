@@ -1,15 +1,21 @@
-import type { AnyHandler } from '../handler.ts';
+import type { Api } from '../../protocol/api.ts';
+import { apiByName } from '../../protocol/apis.ts';
+import type { AnyHandler, Handler } from '../handler.ts';
 import { apiVersionsHandler } from './api-versions.ts';
 import { heartbeatHandler, joinGroupHandler, leaveGroupHandler, syncGroupHandler } from './classic-group.ts';
+import { consumerGroupHeartbeatHandler } from './consumer-group-heartbeat.ts';
 import { createTopicsHandler } from './create-topics.ts';
+import { describeGroupsHandler } from './describe-groups.ts';
 import { fetchHandler } from './fetch.ts';
 import { findCoordinatorHandler } from './find-coordinator.ts';
+import { listGroupsHandler } from './list-groups.ts';
 import { listOffsetsHandler } from './list-offsets.ts';
 import { metadataHandler } from './metadata.ts';
 import { offsetCommitHandler } from './offset-commit.ts';
 import { offsetFetchHandler } from './offset-fetch.ts';
 import { offsetForLeaderEpochHandler } from './offset-for-leader-epoch.ts';
 import { produceHandler } from './produce.ts';
+import { saslAuthenticateHandler, saslHandshakeHandler } from './sasl.ts';
 
 /** Everything that the mock cluster does, by the API's key. */
 export const HANDLERS: ReadonlyMap<number, AnyHandler> = new Map(
@@ -28,5 +34,16 @@ export const HANDLERS: ReadonlyMap<number, AnyHandler> = new Map(
     apiVersionsHandler,
     createTopicsHandler,
     offsetForLeaderEpochHandler,
+    ...withCodec('ConsumerGroupHeartbeat', consumerGroupHeartbeatHandler),
+    ...withCodec('DescribeGroups', describeGroupsHandler),
+    ...withCodec('ListGroups', listGroupsHandler),
+    ...withCodec('SaslHandshake', saslHandshakeHandler),
+    ...withCodec('SaslAuthenticate', saslAuthenticateHandler),
   ].map((handler): [number, AnyHandler] => [handler.api.key, handler as AnyHandler]),
 );
+
+/** Where the protocol has no codec of an API, it is not offered. */
+function withCodec<Req, Res>(name: string, make: (api: Api<Req, Res>) => Handler<Req, Res>): Handler<Req, Res>[] {
+  const api = apiByName(name) as Api<Req, Res> | undefined; // of this name there is but one
+  return api === undefined ? [] : [make(api)];
+}
