@@ -92,7 +92,9 @@ describe('help and version', () => {
     const [help, ofConsume, version] = await Promise.all([run('--help'), run('consume', '--help'), run('--version')]);
     expect(help.stdout).toMatch(/^samsa \d+\.\d+\.\d+: a Kafka consumer\n\nUsage: samsa COMMAND .*\n\n {2}consume /);
     expect(ofConsume.stdout).toMatch(/^samsa consume: .*\n\nUsage: samsa consume -b HOST:PORT -t TOPIC/);
-    expect(version.stdout).toMatch(/^samsa [\d.]+\nnode v[\d.]+\ncrc32c (native|pure)\ngzip node:zlib\nsnappy (native|pure)\nlz4 pure\nzstd (node:zlib|pure)\n$/);
+    expect(version.stdout).toMatch(
+      /^samsa [\d.]+\nnode v[\d.]+\ncrc32c (native|pure)\ngzip node:zlib\nsnappy (native|pure)\nlz4 pure\nzstd (node:zlib|pure)\n$/,
+    );
     for (const { code, errors } of [help, ofConsume, version])
       expect({ code, errors }).toEqual({ code: 0, errors: [] });
   });

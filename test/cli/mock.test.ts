@@ -1,15 +1,14 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Consumer } from '../../src/index.ts';
 import { run, start } from './run.ts';
 
 /** The first lines that it prints: where it listens, and what is there. */
-async function started(running: ReturnType<typeof start>, lines: number): Promise<string[]> {
+async function started(running: ReturnType<typeof start>, count: number): Promise<string[]> {
   let text = '';
-  for await (const chunk of running.process.stdout) {
-    text += String(chunk);
-    if (text.split('\n').length > lines) break;
-  }
-  return text.split('\n').slice(0, lines);
+  running.process.stdout.on('data', (chunk: string) => (text += chunk));
+  const lines = (): string[] => text.split('\n').slice(0, -1);
+  await vi.waitFor(() => expect(lines()).toHaveLength(count), { timeout: 20_000 });
+  return lines();
 }
 
 test('a cluster with records, for any client; SIGTERM ends it', { timeout: 30_000 }, async () => {
@@ -19,10 +18,9 @@ test('a cluster with records, for any client; SIGTERM ends it', { timeout: 30_00
   const consumer = new Consumer({ bootstrapServers, groupId: 'g', autoOffsetReset: 'earliest' });
   consumer.subscribe(['orders']);
   const ids = new Set<number>();
-  for await (const record of consumer) {
-    ids.add(record.json<{ id: number }>()?.id ?? -1);
-    if (ids.size === 1000) break;
-  }
+  while (ids.size < 1000)
+    for (const batch of await consumer.poll())
+      for (const record of batch) ids.add(record.json<{ id: number }>()?.id ?? -1);
   await consumer.close();
   mock.process.kill('SIGTERM');
   expect(await mock.ended).toMatchObject({ code: 0, errors: [] });
