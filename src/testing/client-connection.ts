@@ -48,8 +48,10 @@ export class ClientConnection {
     this.#mayEnd = true;
   }
 
+  /** A reset, unless the client has ended it: with its own FIN under way, Node can neither reset a socket nor let go of it. */
   reset(): void {
-    this.#socket.resetAndDestroy();
+    if (this.#socket.readableEnded || this.#socket.writableEnded) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
   }
 
   #onBytes(bytes: Buffer, assembler: FrameAssembler): void {
