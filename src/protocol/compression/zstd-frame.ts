@@ -24,6 +24,9 @@ const CHECKSUM_BIT = 0x04;
 
 const RAW = 0;
 const REPEATED = 1;
+const COMPRESSED = 2;
+/** Empty literals, no sequences. */
+const MIN_COMPRESSED_BYTES = 2;
 
 interface ZstdFrame {
   readonly windowBytes: number;
@@ -109,14 +112,12 @@ function decompressFrame(
   for (let at = frame.blocks, isLast = false; !isLast;) {
     const { type, size, start, end, isLast: isLastBlock } = readBlock(input, at, maxBlockBytes);
     const limit = Math.min(out + maxBlockBytes, frameEnd);
-    if (type === RAW || type === REPEATED) {
-      if (size > limit - out) out = -1;
-      else if (type === RAW) out += input.copy(output, out, start, end);
-      else output.fill(input.readUInt8(start), out, (out += size));
-    } else {
+    if (type === COMPRESSED) {
       const sequences = literals.read(start, end);
       out = executeSequences(state, literals, sequences, end, frameStart, out, limit);
-    }
+    } else if (size > limit - out) out = -1;
+    else if (type === RAW) out += input.copy(output, out, start, end);
+    else output.fill(input.readUInt8(start), out, (out += size));
     if (out < 0) {
       if (limit === maxBytes) throw DecompressionError.tooLarge(maxBytes);
       throw corrupt('more than its header announces', at);
@@ -166,7 +167,7 @@ function readFrame(bytes: Buffer, start: number): ZstdFrame {
   let maxSize = 0;
   for (let isLast = false; !isLast;) {
     const block = readBlock(bytes, at, maxBlockBytes);
-    maxSize += block.type === RAW || block.type === REPEATED ? block.size : maxBlockBytes;
+    maxSize += block.type === COMPRESSED ? maxBlockBytes : block.size;
     at = block.end;
     isLast = block.isLast;
   }
@@ -180,7 +181,8 @@ function readBlock(bytes: Buffer, at: number, maxBlockBytes: number): Block {
   const header = bytes.readUIntLE(at, 3);
   const type = (header >>> 1) & 3;
   const size = header >>> 3;
-  if (type === 3 || size > maxBlockBytes) throw corrupt(`block of ${size} bytes, type ${type}`, at);
+  if (type > COMPRESSED || size > maxBlockBytes || (type === COMPRESSED && size < MIN_COMPRESSED_BYTES))
+    throw corrupt(`block of ${size} bytes, type ${type}`, at);
   const start = at + 3;
   const length = type === REPEATED ? 1 : size;
   need(bytes, start, length);

@@ -35,7 +35,6 @@ export class Literals {
   /** RFC 8878, section 3.1.1.3.1: the literals section that `input[start, end)` begins with. @returns the byte after it */
   read(start: number, end: number): number {
     const input = this.#input;
-    if (end - start < 2) throw corrupt('no literals section', start);
     const type = input.readUInt8(start) & 3;
     const format = (input.readUInt8(start) >>> 2) & 3;
     if (type >= 2) return this.#readCompressed(start, end, type, format);

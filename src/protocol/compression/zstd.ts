@@ -1,5 +1,5 @@
 import zlib, { type ZlibOptions } from 'node:zlib';
-import { NO_BYTES, withoutWaste, type Codec } from './codec.ts';
+import { DecompressionError, NO_BYTES, withoutWaste, type Codec } from './codec.ts';
 import { fromZlib } from './gzip.ts';
 import { decompressFrames, roomForFrames, singleFrame } from './zstd-frame.ts';
 
@@ -38,6 +38,7 @@ function withNative(library: NativeZstd): Codec {
       } catch (cause) {
         throw fromZlib(cause, maxBytes);
       }
+      if (result.length > maxBytes) throw DecompressionError.tooLarge(maxBytes); // 1 byte, the least limit that zlib takes
       return withoutWaste(result);
     },
     decompressAside(bytes, maxBytes, done) {
@@ -47,8 +48,9 @@ function withNative(library: NativeZstd): Codec {
         return;
       }
       library.zstdDecompress(bytes, options, (error, result) => {
-        if (error === null) done(null, withoutWaste(result));
-        else done(fromZlib(error, maxBytes), NO_BYTES);
+        if (error !== null) done(fromZlib(error, maxBytes), NO_BYTES);
+        else if (result.length > maxBytes) done(DecompressionError.tooLarge(maxBytes), NO_BYTES);
+        else done(null, withoutWaste(result));
       });
     },
   };
