@@ -2,18 +2,24 @@ import { UnsupportedVersionError } from '../errors.ts';
 import type { Api } from './api.ts';
 import type { ApiRange } from './header.ts';
 import { apiVersions } from './api/api-versions.ts';
+import { consumerGroupDescribe } from './api/consumer-group-describe.ts';
+import { consumerGroupHeartbeat } from './api/consumer-group-heartbeat.ts';
 import { createTopics } from './api/create-topics.ts';
+import { describeGroups } from './api/describe-groups.ts';
 import { fetch } from './api/fetch.ts';
 import { findCoordinator } from './api/find-coordinator.ts';
 import { heartbeat } from './api/heartbeat.ts';
 import { joinGroup } from './api/join-group.ts';
 import { leaveGroup } from './api/leave-group.ts';
+import { listGroups } from './api/list-groups.ts';
 import { listOffsets } from './api/list-offsets.ts';
 import { metadata } from './api/metadata.ts';
 import { offsetCommit } from './api/offset-commit.ts';
 import { offsetFetch } from './api/offset-fetch.ts';
 import { offsetForLeaderEpoch } from './api/offset-for-leader-epoch.ts';
 import { produce } from './api/produce.ts';
+import { saslAuthenticate } from './api/sasl-authenticate.ts';
+import { saslHandshake } from './api/sasl-handshake.ts';
 import { syncGroup } from './api/sync-group.ts';
 
 /** Every API that has a codec, by ascending key. */
@@ -29,9 +35,15 @@ export const APIS: readonly Api<unknown, unknown>[] = [
   heartbeat,
   leaveGroup,
   syncGroup,
+  describeGroups,
+  listGroups,
+  saslHandshake,
   apiVersions,
   createTopics,
   offsetForLeaderEpoch,
+  saslAuthenticate,
+  consumerGroupHeartbeat,
+  consumerGroupDescribe,
 ];
 
 /** The API with Kafka's number `key`, or undefined. */

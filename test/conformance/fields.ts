@@ -44,6 +44,11 @@ export function list(of: Shape | 'plain'): Kind {
   };
 }
 
+/** A list that is null by default. */
+export function nullableList(of: Shape | 'plain'): Kind {
+  return { ...list(of), default: null };
+}
+
 /** A struct, null by default. */
 export function struct(of: Shape): Kind {
   return { default: null, fromJson: (json) => (json === null ? null : messageOf(of, json)) };

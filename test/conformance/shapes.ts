@@ -1,4 +1,4 @@
-import { bytes, list, long, nullableBytes, struct, type Shape } from './fields.ts';
+import { bytes, list, long, nullableBytes, nullableList, struct, type Shape } from './fields.ts';
 
 // Fields and defaults of every message, of all versions together, as Kafka's schemas have them.
 // Written apart from the codecs, so that a wrong default in one of them shows.
@@ -10,6 +10,10 @@ const endpoint = { nodeId: 0, host: '', port: 0, rack: null };
 const leader = struct({ leaderId: -1, leaderEpoch: -1 });
 const epochAndOffset = struct({ epoch: -1, endOffset: long('-1') });
 const topicPartitions = { topic: '', partitions: list('plain') };
+const topicIdPartitions = { topicId: NO_UUID, partitions: list('plain') };
+const describedAssignment = {
+  topicPartitions: list({ topicId: NO_UUID, topicName: '', partitions: list('plain') }),
+};
 
 const offsetFetchTopic = { name: '', topicId: NO_UUID, partitionIndexes: list('plain') };
 const offsetFetchTopicResult = {
@@ -316,5 +320,90 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
       replicationFactor: -1,
       configs: list({ name: '', value: '', readOnly: false, configSource: -1, isSensitive: false }),
     }),
+  },
+
+  'SaslHandshake request': { mechanism: '' },
+  'SaslHandshake response': { errorCode: 0, mechanisms: list('plain') },
+
+  'SaslAuthenticate request': { authBytes: bytes },
+  'SaslAuthenticate response': { errorCode: 0, errorMessage: '', authBytes: bytes, sessionLifetimeMs: long() },
+
+  'ConsumerGroupHeartbeat request': {
+    groupId: '',
+    memberId: '',
+    memberEpoch: 0,
+    instanceId: null,
+    rackId: null,
+    rebalanceTimeoutMs: -1,
+    subscribedTopicNames: nullableList('plain'),
+    subscribedTopicRegex: null,
+    serverAssignor: null,
+    topicPartitions: nullableList(topicIdPartitions),
+  },
+  'ConsumerGroupHeartbeat response': {
+    throttleTimeMs: 0,
+    errorCode: 0,
+    errorMessage: null,
+    memberId: null,
+    memberEpoch: 0,
+    heartbeatIntervalMs: 0,
+    assignment: struct({ topicPartitions: list(topicIdPartitions) }),
+  },
+
+  'ConsumerGroupDescribe request': { groupIds: list('plain'), includeAuthorizedOperations: false },
+  'ConsumerGroupDescribe response': {
+    throttleTimeMs: 0,
+    groups: list({
+      errorCode: 0,
+      errorMessage: null,
+      groupId: '',
+      groupState: '',
+      groupEpoch: 0,
+      assignmentEpoch: 0,
+      assignorName: '',
+      members: list({
+        memberId: '',
+        instanceId: null,
+        rackId: null,
+        memberEpoch: 0,
+        clientId: '',
+        clientHost: '',
+        subscribedTopicNames: list('plain'),
+        subscribedTopicRegex: null,
+        assignment: struct(describedAssignment),
+        targetAssignment: struct(describedAssignment),
+        memberType: -1,
+      }),
+      authorizedOperations: NOT_ASKED,
+    }),
+  },
+
+  'DescribeGroups request': { groups: list('plain'), includeAuthorizedOperations: false },
+  'DescribeGroups response': {
+    throttleTimeMs: 0,
+    groups: list({
+      errorCode: 0,
+      errorMessage: null,
+      groupId: '',
+      groupState: '',
+      protocolType: '',
+      protocolData: '',
+      members: list({
+        memberId: '',
+        groupInstanceId: null,
+        clientId: '',
+        clientHost: '',
+        memberMetadata: bytes,
+        memberAssignment: bytes,
+      }),
+      authorizedOperations: NOT_ASKED,
+    }),
+  },
+
+  'ListGroups request': { statesFilter: list('plain'), typesFilter: list('plain') },
+  'ListGroups response': {
+    throttleTimeMs: 0,
+    errorCode: 0,
+    groups: list({ groupId: '', protocolType: '', groupState: '', groupType: '' }),
   },
 };
