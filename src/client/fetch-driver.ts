@@ -2,6 +2,8 @@ import { toKafkaError } from '../errors.ts';
 import { offsetsFetched, offsetsListed, recordsFetched, requestFailed } from '../fetch/answers.ts';
 import { Fetcher } from '../fetch/fetcher.ts';
 import type { FetchAction } from '../fetch/partition.ts';
+import { FetchSession } from '../fetch/session.ts';
+import type { Connection } from '../network/connection.ts';
 import { fetch } from '../protocol/api/fetch.ts';
 import { listOffsets } from '../protocol/api/list-offsets.ts';
 import { askCommitted } from './commit-driver.ts';
@@ -12,6 +14,8 @@ import * as requests from './requests.ts';
 export class FetchDriver {
   readonly fetcher: Fetcher;
   #engine: EngineContext;
+  /** A broker forgets a session with its connection at the latest when it is restarted: so do we. */
+  #sessions = new WeakMap<Connection, FetchSession>();
 
   constructor(engine: EngineContext) {
     this.#engine = engine;
@@ -61,24 +65,34 @@ export class FetchDriver {
   }
 
   async #fetch(action: FetchAction & { type: 'fetch' }): Promise<readonly FetchAction[]> {
-    const { fetchMinBytes, clientRack, isolationLevel, requestTimeoutMs } = this.#engine.settings;
-    const { cluster } = this.#engine;
-    const request = requests.fetchRequest(action.partitions, {
-      minBytes: fetchMinBytes,
-      maxBytes: action.maxBytes,
-      maxWaitMs: action.maxWaitMs,
-      rackId: clientRack,
-      isolationLevel,
-      topicId: (topic) => cluster.metadata.topicId(topic),
+    const { fetchMinBytes: minBytes, clientRack: rackId, isolationLevel, requestTimeoutMs } = this.#engine.settings;
+    const { metadata } = this.#engine.cluster;
+    const { maxBytes, maxWaitMs } = action;
+    const connection = await this.#engine.cluster.connection(action.nodeId, 'fetch');
+    const session = this.#sessionOf(connection);
+    const version = connection.versionOf(fetch);
+    const canUseIds = version > requests.LAST_FETCH_VERSION_WITH_TOPIC_NAMES;
+    const asked = session.next(action.partitions, {
+      hasSessions: version >= requests.FETCH_SESSIONS_VERSION,
+      topicId: (topic) => (canUseIds ? metadata.topicId(topic) : null),
     });
-    const hasIds = action.partitions.every(({ topic }) => cluster.metadata.topicId(topic) !== null);
-    const connection = await cluster.connection(action.nodeId, 'fetch');
+    const request = requests.fetchRequest(asked, { minBytes, maxBytes, maxWaitMs, rackId, isolationLevel });
     const response = await connection.send(fetch, request, {
-      timeoutMs: action.maxWaitMs + requestTimeoutMs,
-      ...(hasIds ? {} : { maxVersion: requests.LAST_FETCH_VERSION_WITH_TOPIC_NAMES }),
+      timeoutMs: maxWaitMs + requestTimeoutMs,
+      ...(session.usesTopicIds ? {} : { maxVersion: requests.LAST_FETCH_VERSION_WITH_TOPIC_NAMES }),
     });
-    const answers = requests.readFetchResponse(request, response);
-    return recordsFetched(this.fetcher, action.id, response.errorCode, answers, this.#engine.now());
+    const { errorCode, sessionId } = response;
+    const said = requests.readFetchResponse(response, isolationLevel, (id) => session.topicName(id));
+    const answers = session.answered(errorCode, sessionId, said);
+    return recordsFetched(this.fetcher, action.id, errorCode, answers, this.#engine.now());
+  }
+
+  #sessionOf(connection: Connection): FetchSession {
+    const known = this.#sessions.get(connection);
+    if (known !== undefined) return known;
+    const session = new FetchSession();
+    this.#sessions.set(connection, session);
+    return session;
   }
 
   async #listOffsets(action: FetchAction & { type: 'listOffsets' }): Promise<readonly FetchAction[]> {

@@ -2,8 +2,9 @@ import Long from 'long';
 import type { CommitAnswer, Membership, OffsetToCommit } from '../commit/committer.ts';
 import { KafkaError } from '../errors.ts';
 import type { CommittedAnswer, FetchedAnswer, ListedAnswer } from '../fetch/answers.ts';
-import type { AskedPartition, ListedPartition, TopicPartition } from '../fetch/partition.ts';
-import type { FetchPartition, FetchRequest, FetchResponse } from '../protocol/api/fetch.ts';
+import type { ListedPartition, TopicPartition } from '../fetch/partition.ts';
+import type { SessionRequest } from '../fetch/session.ts';
+import type { FetchPartition, FetchRequest, FetchResponse, ForgottenTopic } from '../protocol/api/fetch.ts';
 import type { ListOffsetsRequest, ListOffsetsResponse } from '../protocol/api/list-offsets.ts';
 import type { OffsetCommitRequest, OffsetCommitResponse } from '../protocol/api/offset-commit.ts';
 import type { OffsetFetchRequest, OffsetFetchResponse } from '../protocol/api/offset-fetch.ts';
@@ -20,6 +21,8 @@ const STABLE_VERSION = 7;
 export const LAST_VERSION_WITH_TOPIC_NAMES = 9;
 /** Fetch speaks of topics by name up to here, by id from here on (KIP-516). */
 export const LAST_FETCH_VERSION_WITH_TOPIC_NAMES = 12;
+/** From here on Fetch has sessions (KIP-227). */
+export const FETCH_SESSIONS_VERSION = 7;
 
 /** By its number on the wire (KIP-98). */
 const ISOLATION_LEVELS = { read_uncommitted: 0, read_committed: 1 } as const;
@@ -38,22 +41,31 @@ export interface FetchOptions {
   maxWaitMs: number;
   rackId: string;
   isolationLevel: IsolationLevel;
-  topicId: (topic: string) => string | null;
 }
 
-export function fetchRequest(asked: readonly AskedPartition[], options: FetchOptions): FetchRequest {
-  const topics = groupByTopic(asked, (partition): FetchPartition => {
+/** @param session which partitions the request names, and of which session it is */
+export function fetchRequest(session: SessionRequest, options: FetchOptions): FetchRequest {
+  const topics = groupByTopic(session.partitions, (partition): FetchPartition & { topicId: string | null } => {
     return {
       partition: partition.partition,
       currentLeaderEpoch: partition.currentLeaderEpoch,
       fetchOffset: Long.fromNumber(partition.fetchOffset),
-      lastFetchedEpoch: -1,
+      lastFetchedEpoch: -1, // for followers: a consumer asks OffsetForLeaderEpoch, as Java's does
       logStartOffset: MINUS_ONE,
       partitionMaxBytes: partition.partitionMaxBytes,
       replicaDirectoryId: NO_UUID,
       highWatermark: Long.MAX_VALUE,
+      topicId: partition.topicId,
     };
   });
+  // By id too: a topic that was made again is forgotten under its old id.
+  const forgotten = new Map<string, ForgottenTopic>();
+  for (const { topic, topicId, partition } of session.forgotten) {
+    const key = topicId ?? topic;
+    const entry = forgotten.get(key) ?? { topic, topicId: topicId ?? NO_UUID, partitions: [] };
+    entry.partitions.push(partition);
+    forgotten.set(key, entry);
+  }
   return {
     clusterId: null,
     replicaId: -1,
@@ -62,20 +74,23 @@ export function fetchRequest(asked: readonly AskedPartition[], options: FetchOpt
     minBytes: options.minBytes,
     maxBytes: options.maxBytes,
     isolationLevel: ISOLATION_LEVELS[options.isolationLevel],
-    sessionId: 0, // no session (KIP-227): every request names all its partitions
-    sessionEpoch: -1,
-    topics: topics.map(([topic, partitions]) => ({ topic, topicId: options.topicId(topic) ?? NO_UUID, partitions })),
-    forgottenTopicsData: [],
+    sessionId: session.sessionId,
+    sessionEpoch: session.sessionEpoch,
+    topics: topics.map(([topic, partitions]) => ({ topic, topicId: partitions[0]?.topicId ?? NO_UUID, partitions })),
+    forgottenTopicsData: [...forgotten.values()],
     rackId: options.rackId,
   };
 }
 
-/** @param request names the topics of the ids that come back */
-export function readFetchResponse(request: FetchRequest, response: FetchResponse): FetchedAnswer[] {
-  const isCommittedOnly = request.isolationLevel === ISOLATION_LEVELS.read_committed;
-  const names = new Map(request.topics.map(({ topic, topicId }) => [topicId, topic]));
+/** @param topicName of the ids that the session speaks of */
+export function readFetchResponse(
+  response: FetchResponse,
+  isolationLevel: IsolationLevel,
+  topicName: (topicId: string) => string | undefined,
+): FetchedAnswer[] {
+  const isCommittedOnly = isolationLevel === 'read_committed';
   return response.responses.flatMap(({ topic, topicId, partitions }) => {
-    const name = topic === '' ? names.get(topicId) : topic;
+    const name = topic === '' ? topicName(topicId) : topic;
     if (name === undefined) return []; // not asked for
     return partitions.map((answer) => {
       const highWatermark = toOffset(answer.highWatermark);

@@ -10,6 +10,7 @@ import {
   type PartitionState,
   type TopicPartition,
 } from './partition.ts';
+import { SESSION_ERRORS } from './session.ts';
 
 /** What one partition of an OffsetFetch answer says. `offset` −1: nothing was committed. */
 export interface CommittedAnswer extends TopicPartition {
@@ -114,9 +115,13 @@ export function recordsFetched(
     if (state.stage !== 'fetch') continue;
     const answer = byKey.get(partitionKey(state.topic, state.partition));
     const code = errorCode !== 0 ? errorCode : (answer?.errorCode ?? 0);
-    if (code !== 0) onError(fetcher, state, code, 'Fetch', now, actions);
+    // A new session at once; a broker that refuses that one as well is not asked at the speed of the network.
+    if (SESSION_ERRORS.includes(code)) {
+      if (state.failures > 0) fetcher.retryLater(state, now, false);
+      else state.failures++;
+    } else if (code !== 0) onError(fetcher, state, code, 'Fetch', now, actions);
     else if (answer !== undefined) onRecords(fetcher, state, answer, actions);
-    // Left out, which no broker does without a session: asked again, but not at the speed of the network.
+    // Left out where all that is asked for has to be there: asked again, but not at the speed of the network.
     else fetcher.retryLater(state, now, false);
   }
   return actions;

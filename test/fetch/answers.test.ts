@@ -4,7 +4,7 @@ import { recordsFetched, requestFailed } from '../../src/fetch/answers.ts';
 import type { FetchAction } from '../../src/fetch/partition.ts';
 import { batch, Rig, types, type ActionOf } from './rig.ts';
 
-type Outcome = 'fails' | 'backs off' | 'asks for metadata and backs off' | 'resets';
+type Outcome = 'fails' | 'at once' | 'backs off' | 'asks for metadata and backs off' | 'resets';
 
 /** What became of partition 0 of topic t. */
 function outcomeOf(rig: Rig, actions: readonly FetchAction[]): Outcome {
@@ -16,6 +16,7 @@ function outcomeOf(rig: Rig, actions: readonly FetchAction[]): Outcome {
   if (state?.stage === 'reset' && state.retryAt <= rig.now && !types(actions).includes('refreshMetadata'))
     return 'resets';
   expect(types(actions)).not.toContain('partitionFailed');
+  if (actions.length === 0 && state?.retryAt === 0 && !state.needsMetadata) return 'at once';
   expect(state?.retryAt).toBe(rig.now + 100);
   const asksForMetadata = types(actions).includes('refreshMetadata');
   // Waiting for metadata that are not on their way would be waiting for ever.
@@ -41,15 +42,15 @@ describe('Fetch', () => {
     [9, 'REPLICA_NOT_AVAILABLE', 'asks for metadata and backs off'],
     [29, 'TOPIC_AUTHORIZATION_FAILED', 'fails'],
     [56, 'KAFKA_STORAGE_ERROR', 'asks for metadata and backs off'],
-    [70, 'FETCH_SESSION_ID_NOT_FOUND', 'backs off'],
-    [71, 'INVALID_FETCH_SESSION_EPOCH', 'backs off'],
+    [70, 'FETCH_SESSION_ID_NOT_FOUND', 'at once'],
+    [71, 'INVALID_FETCH_SESSION_EPOCH', 'at once'],
     [74, 'FENCED_LEADER_EPOCH', 'asks for metadata and backs off'],
     [75, 'UNKNOWN_LEADER_EPOCH', 'backs off'],
     [76, 'UNSUPPORTED_COMPRESSION_TYPE', 'fails'],
     [78, 'OFFSET_NOT_AVAILABLE', 'asks for metadata and backs off'],
     [100, 'UNKNOWN_TOPIC_ID', 'asks for metadata and backs off'],
     [103, 'INCONSISTENT_TOPIC_ID', 'asks for metadata and backs off'],
-    [106, 'FETCH_SESSION_TOPIC_ID_ERROR', 'backs off'],
+    [106, 'FETCH_SESSION_TOPIC_ID_ERROR', 'at once'],
     [9999, 'UNKNOWN_ERROR_CODE', 'fails'],
   ];
 
@@ -65,13 +66,15 @@ describe('Fetch', () => {
     }
   });
 
-  it('an error of the whole answer is everybody’s', () => {
+  it('an error of the whole answer is everybody’s; a session that is gone is opened again at once, the second time after a back-off', () => {
     const rig = new Rig();
     rig.start(0, 0, 1);
-    const { id } = rig.one('fetch');
-    recordsFetched(rig.fetcher, id, 70, [], rig.now);
+    recordsFetched(rig.fetcher, rig.one('fetch').id, 70, [], rig.now);
+    const again = rig.one('fetch');
+    expect(again.partitions).toHaveLength(2);
+    recordsFetched(rig.fetcher, again.id, 70, [], rig.now);
     expect(rig.plan()).toEqual([]);
-    expect(rig.pass()).toBe(100);
+    expect(rig.pass()).toBe(200);
     expect(rig.one('fetch').partitions).toHaveLength(2);
   });
 
