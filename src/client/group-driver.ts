@@ -4,7 +4,7 @@ import { assignorOf } from '../group/assignors/index.ts';
 import type { PartitionInfo } from '../group/assignors/assignor.ts';
 import { ClassicGroup } from '../group/classic.ts';
 import type { GroupAction, GroupEvent, Leave } from '../group/events.ts';
-import { partitionKey } from '../fetch/partition.ts';
+import { partitionKey, type TopicPartition } from '../fetch/partition.ts';
 import { heartbeat } from '../protocol/api/heartbeat.ts';
 import { joinGroup } from '../protocol/api/join-group.ts';
 import { leaveGroup, type LeaveGroupRequest } from '../protocol/api/leave-group.ts';
@@ -29,6 +29,8 @@ export class GroupDriver {
   readonly #parts: GroupDriverParts;
   readonly #machine: ClassicGroup;
   readonly #polls: PollWatch;
+  /** What the application is giving up. */
+  #revoking: readonly TopicPartition[] = [];
   /** Until when a SyncGroup may be waited for; 0 for none. */
   #syncEndsAt = 0;
 
@@ -80,6 +82,7 @@ export class GroupDriver {
   }
 
   revoked(): void {
+    this.#revoking = [];
     this.#on({ type: 'revoked' });
   }
 
@@ -175,15 +178,20 @@ export class GroupDriver {
         this.#engine.refreshMetadata(action.topics);
         return;
       case 'revoke':
+        this.#revoking = action.partitions;
         if (action.lost) this.#lose();
+        // A member that leaves in the middle of a rebalance commits for the generation that it is still in.
+        else committer.setMembership({ memberId: action.memberId, generation: action.generation });
         this.#engine.emit({ type: 'revoking', partitions: action.partitions, lost: action.lost });
         return;
       case 'assign': {
-        const { partitions, generation, memberId } = action;
-        const owned = new Set(partitions.map(({ topic, partition }) => partitionKey(topic, partition)));
+        const { partitions, added, generation, memberId } = action;
+        // What this generation takes away is still ours to commit.
+        const mine = [...partitions, ...this.#revoking];
+        const owned = new Set(mine.map(({ topic, partition }) => partitionKey(topic, partition)));
         const isOwned = (topic: string, partition: number): boolean => owned.has(partitionKey(topic, partition));
         this.#parts.commits.perform(committer.setMembership({ memberId, generation }, isOwned));
-        this.#engine.emit({ type: 'assigned', partitions, memberId, generation });
+        this.#engine.emit({ type: 'assigned', partitions: added, memberId, generation });
         return;
       }
       case 'fail':

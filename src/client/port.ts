@@ -58,11 +58,14 @@ export type EngineCommand =
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export type EngineEvent =
-  /** The group has given these; the consumer answers with `start` for each. */
+  /**
+   * A generation of the group has begun, and has given these in addition to what is still owned (none, where all was revoked
+   * before); the consumer answers with `start` for each.
+   */
   | { type: 'assigned'; partitions: readonly TopicPartition[]; memberId: string; generation: number }
   /**
-   * Stop handing these out, let what is in hand be finished, commit (unless lost), call the listener; then `revoked`. May come
-   * again with `lost` before that.
+   * Stop handing these out, let what is in hand be finished, commit (unless lost), call the listener; then `revoked`. The rest
+   * goes on. May come again with `lost` before that, with what else was owned behind the same partitions.
    */
   | { type: 'revoking'; partitions: readonly TopicPartition[]; lost: boolean }
   /** Answer with `progress`. */

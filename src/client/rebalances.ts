@@ -24,7 +24,8 @@ export interface RebalanceHost<K, V> {
 }
 
 interface Revocation {
-  readonly partitions: readonly TopicPartition[];
+  /** Grows where the rest is lost meanwhile. */
+  partitions: readonly TopicPartition[];
   lost: boolean;
   /** Ends the wait for what is in hand. */
   wake: () => void;
@@ -82,17 +83,23 @@ export class Rebalances<K, V> {
     else this.#port.send({ type: 'start', partitions: [positioned(delivery, startAt)] });
   }
 
-  /** Semantics §3, the order of revocation. A second call, with `lost`, ends the waiting of the first. */
+  /**
+   * Semantics §3, the order of revocation. What is not named goes on being delivered. A second call, with `lost`, ends the
+   * waiting of the first, and names all of its partitions first.
+   */
   revoking(partitions: readonly TopicPartition[], lost: boolean): void {
-    if (this.#revocation !== null) {
-      this.#revocation.lost ||= lost;
-      this.#revocation.wake();
+    const known = this.#revocation;
+    const fresh = partitions.slice(known?.partitions.length ?? 0);
+    this.#delivery.block(fresh);
+    if (known === null || fresh.length > 0) this.#port.send({ type: 'stop', partitions: fresh });
+    if (known !== null) {
+      known.partitions = partitions;
+      known.lost ||= lost;
+      known.wake();
       return;
     }
     const revocation: Revocation = { partitions, lost, wake: () => undefined };
     this.#revocation = revocation;
-    this.#delivery.block(partitions);
-    this.#port.send({ type: 'stop', partitions });
     this.#after(() => this.#revoke(revocation));
   }
 
@@ -103,20 +110,26 @@ export class Rebalances<K, V> {
   }
 
   async #revoke(revocation: Revocation): Promise<void> {
-    const { partitions } = revocation;
-    while (!isLost(revocation) && this.#delivery.isAnyInHand(partitions)) {
+    while (!isLost(revocation) && this.#delivery.isAnyInHand(revocation.partitions)) {
       await new Promise<void>((resolve) => (revocation.wake = resolve));
     }
-    const deliveries = partitions
-      .map(({ topic, partition }) => this.#delivery.get(topic, partition))
-      .filter((each) => each !== undefined);
-    if (!isLost(revocation)) await this.#host.commitBeforeRevocation(deliveries);
-    if (isLost(revocation)) await this.#tell('lost', 'onLost', partitions);
-    else await this.#tell('revoked', 'onRevoked', partitions);
-    for (const delivery of deliveries) this.#starting.delete(delivery);
-    this.#delivery.remove(partitions);
+    if (!isLost(revocation)) await this.#host.commitBeforeRevocation(this.#deliveries(revocation.partitions));
+    const told = revocation.partitions;
+    if (isLost(revocation)) await this.#tell('lost', 'onLost', told);
+    else await this.#tell('revoked', 'onRevoked', told);
+    // Thrown out of the group while the listener ran: what had stayed until then is lost, too.
+    const late = revocation.partitions.slice(told.length);
+    if (late.length > 0) await this.#tell('lost', 'onLost', late);
+    for (const delivery of this.#deliveries(revocation.partitions)) this.#starting.delete(delivery);
+    this.#delivery.remove(revocation.partitions);
     this.#revocation = null;
     this.#port.send({ type: 'revoked' });
+  }
+
+  #deliveries(partitions: readonly TopicPartition[]): PartitionDelivery<K, V>[] {
+    return partitions
+      .map(({ topic, partition }) => this.#delivery.get(topic, partition))
+      .filter((each) => each !== undefined);
   }
 
   #start(): void {

@@ -1,6 +1,6 @@
 /**
- * A member of a classic consumer group (JoinGroup, SyncGroup, Heartbeat, LeaveGroup), with eager rebalancing, without I/O:
- * events and the time go in, actions come out. https://kafka.apache.org/protocol#The_Messages_JoinGroup
+ * A member of a classic consumer group (JoinGroup, SyncGroup, Heartbeat, LeaveGroup), eager or cooperative (KIP-429), without
+ * I/O: events and the time go in, actions come out. https://kafka.apache.org/protocol#The_Messages_JoinGroup
  *
  * Here: which event leads to which move. The moves: membership.ts; the states: states.ts; events and actions: events.ts;
  * what an error code means: answers.ts; from JoinGroup to the assignment: rebalance.ts, the leader's part: leader.ts; between
@@ -129,7 +129,7 @@ export class ClassicGroup {
       case 'metadata':
         return this.#rebalance.onMetadata(event.partitions, now);
       case 'revoked':
-        return this.#onRevoked(now);
+        return this.#member.revoked(now);
       case 'commitFenced':
         return this.#standing.onCommitFenced(event, now);
       case 'pollExpired':
@@ -196,12 +196,6 @@ export class ClassicGroup {
       default:
         return never(this.state);
     }
-  }
-
-  #onRevoked(now: number): void {
-    const member = this.#member;
-    member.revoking = null;
-    if (this.state === 'revoking') member.goOn(member.goal === 'member' ? member.joinReason : member.leaveReason, now);
   }
 
   #onPollExpired(now: number): void {

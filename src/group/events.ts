@@ -103,13 +103,23 @@ export type GroupAction =
   /** The leader must know these topics now; keep them in every later refresh as long as `watchedTopics` has them. */
   | { type: 'refreshMetadata'; topics: readonly string[] }
   /**
-   * Stop delivery of these (all that is owned), drop what is buffered, let handlers end; not lost: commit, `onRevoked`; lost:
-   * no commit, `onLost`. Then `revoked`. May come a second time with `lost: true` before `revoked`: the member was thrown out
-   * meanwhile, nothing can be committed any more; still one `revoked`.
+   * Stop delivery of these (eager: all that is owned; cooperative: a part of it), drop what is buffered, let handlers end; not
+   * lost: commit as that member of that generation, `onRevoked`; lost: no commit, `onLost`. Then `revoked`. May come a second
+   * time with `lost: true` before `revoked`: the member was thrown out meanwhile, nothing can be committed any more. It then
+   * names the same partitions and, behind them, whatever else was owned; still one `revoked`.
    */
-  | { type: 'revoke'; partitions: readonly TopicPartition[]; lost: boolean }
-  /** All that is owned from now on. `generation` and `memberId` are what commits must carry. */
-  | { type: 'assign'; partitions: readonly TopicPartition[]; generation: number; memberId: string }
+  | { type: 'revoke'; partitions: readonly TopicPartition[]; lost: boolean; generation: number; memberId: string }
+  /**
+   * A generation has begun: `partitions` is all that is owned from now on, `added` what of it was not before. `generation` and
+   * `memberId` are what commits must carry. Where the same answer takes something away, its `revoke` comes right before.
+   */
+  | {
+      type: 'assign';
+      partitions: readonly TopicPartition[];
+      added: readonly TopicPartition[];
+      generation: number;
+      memberId: string;
+    }
   /** Fatal: the error is the application's; the machine stays `failed`. */
   | { type: 'fail'; error: KafkaError }
   /** Closed; nothing follows. */

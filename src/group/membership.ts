@@ -17,12 +17,15 @@ import type { Identity } from './requests.ts';
 import { NO_IDENTITY, heartbeatRequest, joinRequest, joinTimeoutMs, leaveOf, syncRequest } from './requests.ts';
 import type { GroupState } from './states.ts';
 import { isLegalMove } from './states.ts';
+import { rebalanceProtocolOf } from './partitions.ts';
+import type { RebalanceProtocol } from './assignors/assignor.ts';
 
 /** Where the member wants to end up; how far it has come is its state. */
 export type Goal = 'unjoined' | 'member' | 'stale' | 'left';
 
 export class Membership {
   readonly options: ClassicGroupOptions;
+  readonly rebalanceProtocol: RebalanceProtocol;
   readonly search: CoordinatorSearch;
   readonly heartbeats: Heartbeats;
   readonly joinBackOff: BackOff;
@@ -32,7 +35,7 @@ export class Membership {
   /** Sorted, without duplicates. */
   topics: readonly string[] = [];
   owned: readonly TopicPartition[] = [];
-  /** What `revoke` named, until `revoked`; `null` where the application holds nothing of ours back. */
+  /** What `revoke` named, until `revoked`; `null` where the application holds nothing of ours back. Nothing of it is in `owned`. */
   revoking: { partitions: readonly TopicPartition[]; lost: boolean } | null = null;
   /** The group, while this member leads it. */
   led: LedGroup | null = null;
@@ -57,6 +60,7 @@ export class Membership {
 
   constructor(options: ClassicGroupOptions) {
     this.options = options;
+    this.rebalanceProtocol = rebalanceProtocolOf(options.assignors);
     const backOff = { firstMs: options.retryBackoffMs, maxMs: options.retryBackoffMaxMs, random: options.random };
     this.search = new CoordinatorSearch(new BackOff(backOff));
     this.joinBackOff = new BackOff(backOff);
@@ -107,19 +111,38 @@ export class Membership {
     return this.#state === 'preparing-rebalance' || this.isBeating();
   }
 
-  /** Revokes what is owned, then goes on as the goal says. Heartbeats go on meanwhile. */
+  /** Revokes what must not be kept on the way, then goes on as the goal says. Heartbeats go on meanwhile. */
   giveUp(cause: string, now: number): void {
     this.joinReason = cause;
     this.joinAt = now;
-    if (this.owned.length > 0) this.#revoke(false);
-    if (this.revoking !== null) this.moveTo('revoking', cause);
-    else this.goOn(cause, now);
+    this.#advance(cause, now);
   }
 
-  /** Nothing is owned, or it is given up: to the next generation, or out of the group. */
-  goOn(cause: string, now: number): void {
-    if (this.goal === 'member') this.prepare(cause);
-    else this.leave(now);
+  /** The application is through with what it was to give up. */
+  revoked(now: number): void {
+    this.revoking = null;
+    if (this.#state === 'revoking') this.#advance(this.goal === 'member' ? this.joinReason : this.leaveReason, now);
+  }
+
+  #advance(cause: string, now: number): void {
+    const surplus = this.#surplus();
+    if (surplus.length > 0 && this.revoking === null) {
+      this.#dropRequests(now);
+      this.revoke(surplus);
+    }
+    if (this.revoking === null) this.#goOn(cause, now);
+    else if (this.#state !== 'revoking') this.moveTo('revoking', cause);
+  }
+
+  /** What may not be kept: eager, or on the way out, everything; cooperative (KIP-429), what is not subscribed to any more. */
+  #surplus(): readonly TopicPartition[] {
+    if (this.goal !== 'member' || this.rebalanceProtocol === 'eager') return this.owned;
+    return this.owned.filter(({ topic }) => !this.topics.includes(topic));
+  }
+
+  #goOn(cause: string, now: number): void {
+    if (this.goal !== 'member') this.leave(now);
+    else if (this.#state !== 'preparing-rebalance') this.prepare(cause);
   }
 
   /** Towards the next generation; `joinAt` says from when. */
@@ -143,7 +166,7 @@ export class Membership {
     this.loseAll();
     if (this.#state === 'revoking') this.log('warn', `partitions lost while they were being revoked: ${cause}`);
     else if (this.revoking !== null) this.moveTo('revoking', cause);
-    else this.prepare(cause);
+    else if (this.#state !== 'preparing-rebalance') this.prepare(cause);
   }
 
   /** LeaveGroup where the broker would miss us; does not wait for the application. Then `settle`. */
@@ -229,7 +252,7 @@ export class Membership {
       this.emit({ type: 'findCoordinator', id });
     }
     if (!this.search.isKnown) return;
-    if (this.#mayJoin() && now >= this.joinAt) this.#sendJoin();
+    if (this.#mayJoin() && now >= this.joinAt) this.#join(now);
     if (this.assignments !== null) this.#sendSync(this.assignments);
     if (this.isBeating() && now >= this.heartbeats.dueAt) this.#sendHeartbeat(now);
   }
@@ -255,9 +278,12 @@ export class Membership {
     return this.isBeating() && this.search.isKnown && this.syncId === null;
   }
 
-  #sendJoin(): void {
+  #join(now: number): void {
+    // The subscription may have changed since the last look, as while a request was out whose connection then broke.
+    if (this.#surplus().length > 0) return this.#advance(this.joinReason, now);
+    this.rejoinReason = null;
     this.joinId = this.#nextId();
-    const request = joinRequest(this.options, this.identity, this.topics, this.joinReason);
+    const request = joinRequest(this.options, this.identity, this.topics, this.owned, this.joinReason);
     this.emit({ type: 'sendJoin', id: this.joinId, request, timeoutMs: joinTimeoutMs(this.options) });
   }
 
@@ -275,20 +301,32 @@ export class Membership {
     this.emit({ type: 'sendHeartbeat', id, request: heartbeatRequest(this.options, this.identity) });
   }
 
-  #revoke(lost: boolean): void {
-    this.revoking = { partitions: this.owned, lost };
-    this.owned = [];
-    this.emit({ type: 'revoke', ...this.revoking });
+  /** In good order: what is finished of these is committed. */
+  revoke(partitions: readonly TopicPartition[]): void {
+    this.#revoke(partitions, false);
+    const gone = new Set(partitions);
+    this.owned = this.owned.filter((partition) => !gone.has(partition));
   }
 
   /** What is owned, or being revoked, is another member's by now: nothing of it can be committed. */
   loseAll(): void {
-    if (this.owned.length > 0) {
-      this.#revoke(true);
-    } else if (this.revoking !== null && !this.revoking.lost) {
-      this.revoking.lost = true;
-      this.emit({ type: 'revoke', ...this.revoking });
-    }
+    if (this.owned.length === 0 && (this.revoking === null || this.revoking.lost)) return;
+    this.#revoke([...(this.revoking?.partitions ?? []), ...this.owned], true);
+    this.owned = [];
+  }
+
+  #revoke(partitions: readonly TopicPartition[], lost: boolean): void {
+    const { memberId, generation } = this.identity;
+    this.revoking = { partitions, lost };
+    this.emit({ type: 'revoke', partitions, lost, memberId, generation });
+  }
+
+  /** Cooperative, with JoinGroup or SyncGroup out: a commit would wait behind it. Heartbeats go on instead. */
+  #dropRequests(now: number): void {
+    this.#abandonRequests();
+    this.assignments = null;
+    this.rejoinReason = null;
+    if (this.#state === 'preparing-rebalance') this.heartbeats.restartNow(now);
   }
 
   /** A later LeaveGroup must not queue behind an answer that may take as long as the rebalance. */

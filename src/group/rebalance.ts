@@ -1,5 +1,6 @@
 /**
- * From JoinGroup's answer to the new assignment: what a member does in a rebalance once it owns nothing any more.
+ * From JoinGroup's answer to the new assignment. Eager: nothing is owned by then. Cooperative: what is owned goes on being
+ * consumed, and what the new assignment takes away is given up after it, with one more rebalance for its next owner.
  */
 import { KafkaError } from '../errors.ts';
 import type { JoinGroupResponse } from '../protocol/api/join-group.ts';
@@ -11,6 +12,7 @@ import type { TopicPartition } from './events.ts';
 import { LedGroup } from './leader.ts';
 import type { Membership } from './membership.ts';
 import { never } from './never.ts';
+import { without } from './partitions.ts';
 import { NO_IDENTITY, PROTOCOL_TYPE } from './requests.ts';
 
 export class Rebalance {
@@ -56,8 +58,9 @@ export class Rebalance {
       case 'rediscover':
         return member.loseCoordinator(cause, now);
       case 'forget':
+        return member.throwOut(false, cause, now);
       case 'take-member-id':
-        member.identity = { ...NO_IDENTITY, memberId: verdict === 'forget' ? '' : memberId };
+        member.identity = { ...NO_IDENTITY, memberId };
         member.joinAt = now + member.joinBackOff.nextAfterFreeTry();
         return;
       case 'retry':
@@ -86,10 +89,9 @@ export class Rebalance {
     member.identity = { memberId, generation: generationId, protocol: protocolName };
     if (member.rejoinReason !== null) {
       // Joined for a subscription that is not ours any more: the next JoinGroup goes out without a SyncGroup between.
-      member.joinReason = member.rejoinReason;
+      const reason = member.rejoinReason;
       member.rejoinReason = null;
-      member.joinAt = now;
-      return;
+      return member.giveUp(reason, now);
     }
     member.led = leader === memberId ? new LedGroup(members) : null;
     this.forgetUnwatched();
@@ -178,10 +180,7 @@ export class Rebalance {
       return member.fail(inconsistentProtocol('SyncGroup', detail));
     }
     member.search.confirm();
-    if (member.rejoinReason !== null) {
-      member.joinAt = now;
-      return member.prepare(member.rejoinReason);
-    }
+    if (member.rejoinReason !== null) return member.giveUp(member.rejoinReason, now);
     const partitions = this.#readAssignment(response.assignment);
     if (partitions === null) return;
     const foreign = partitions.find(({ topic }) => !member.topics.includes(topic));
@@ -191,9 +190,21 @@ export class Rebalance {
     }
     member.joinBackOff.reset();
     member.heartbeats.extendSession(now);
+    // Eager: nothing is owned by now. Cooperative: what stays is consumed all the while.
+    const added = without(partitions, member.owned);
+    const gone = without(member.owned, partitions);
+    if (gone.length > 0) member.revoke(gone);
     member.owned = partitions;
-    member.moveTo('stable', `assigned ${partitions.length} partitions by ${String(protocol)}`);
-    member.emit({ type: 'assign', partitions, generation, memberId });
+    const shares = [`assigned ${partitions.length} partitions by ${String(protocol)}`];
+    if (added.length !== partitions.length) shares.push(`${added.length} of them new`);
+    if (gone.length === 0) {
+      member.moveTo('stable', shares.join(', '));
+    } else {
+      member.joinReason = `gives up ${gone.length} partitions for other members`;
+      member.joinAt = now;
+      member.moveTo('revoking', `${shares.join(', ')}; ${member.joinReason}, then joins again`);
+    }
+    member.emit({ type: 'assign', partitions, added, generation, memberId });
   }
 
   /** `null` where the member failed over it. */

@@ -3,7 +3,8 @@ import type { HeartbeatRequest } from '../protocol/api/heartbeat.ts';
 import type { JoinGroupRequest } from '../protocol/api/join-group.ts';
 import type { SyncGroupAssignment, SyncGroupRequest } from '../protocol/api/sync-group.ts';
 import { encodeSubscription } from '../protocol/consumer-protocol.ts';
-import type { ClassicGroupOptions, Leave } from './events.ts';
+import type { ClassicGroupOptions, Leave, TopicPartition } from './events.ts';
+import { byTopic } from './partitions.ts';
 
 export const PROTOCOL_TYPE = 'consumer';
 
@@ -30,6 +31,7 @@ export function joinRequest(
   options: ClassicGroupOptions,
   identity: Identity,
   topics: readonly string[],
+  owned: readonly TopicPartition[],
   reason: string,
 ): JoinGroupRequest {
   return {
@@ -44,7 +46,7 @@ export function joinRequest(
       metadata: encodeSubscription({
         topics: [...topics],
         userData: assignor.subscriptionUserData?.(topics) ?? null,
-        ownedPartitions: [],
+        ownedPartitions: byTopic(owned),
         generationId: identity.generation,
         rackId: options.clientRack === '' ? null : options.clientRack,
       }),

@@ -11,8 +11,8 @@
  *        ┌─────────┐                 │    │ revoking │ ◄───────────── │ stable │
  *        │ leaving │ ◄── to leave ── ┼─── └──────────┘    or leave    └────────┘
  *        └─────────┘                 │
- *          │     │ poll expired      │ polled
- *    close │     ▼                   │
+ *          │     │ poll expired      │ polled         cooperative: SyncGroup answered with less than before, or a topic less
+ *    close │     ▼                   │                is subscribed to: completing- or preparing-rebalance ──► revoking
  *          │  ┌───────┐ ─────────────┘
  *          ▼  │ stale │                      fatal answer, in any state with a request out ──► failed
  *       left  └───────┘
@@ -23,9 +23,12 @@
 export type GroupState =
   /** Nothing is subscribed to; no request is out, no timer runs. */
   | 'unjoined'
-  /** What was owned is being given up. The application finishes its work; heartbeats go on as long as we are a member. */
+  /** Something is being given up. The application finishes its work on it; heartbeats go on as long as we are a member. */
   | 'revoking'
-  /** Owns nothing and wants to be in the next generation: coordinator look-up, back-off or a pending JoinGroup. No heartbeats. */
+  /**
+   * Wants to be in the next generation: coordinator look-up, back-off or a pending JoinGroup. No heartbeats. Owns nothing, or,
+   * cooperative, what it had.
+   */
   | 'preparing-rebalance'
   /** In the new generation without knowing its partitions: the leader waits for metadata, or SyncGroup is out. Heartbeats run. */
   | 'completing-rebalance'
@@ -44,8 +47,17 @@ export type GroupState =
 const NEXT: Record<GroupState, readonly GroupState[]> = {
   unjoined: ['revoking', 'preparing-rebalance', 'left'],
   revoking: ['preparing-rebalance', 'leaving', 'unjoined', 'stale', 'left', 'failed'],
-  'preparing-rebalance': ['completing-rebalance', 'leaving', 'unjoined', 'stale', 'left', 'failed'],
-  'completing-rebalance': ['stable', 'preparing-rebalance', 'leaving', 'unjoined', 'stale', 'left', 'failed'],
+  'preparing-rebalance': ['completing-rebalance', 'revoking', 'leaving', 'unjoined', 'stale', 'left', 'failed'],
+  'completing-rebalance': [
+    'stable',
+    'revoking',
+    'preparing-rebalance',
+    'leaving',
+    'unjoined',
+    'stale',
+    'left',
+    'failed',
+  ],
   stable: ['revoking', 'preparing-rebalance', 'leaving', 'unjoined', 'stale', 'left', 'failed'],
   leaving: ['revoking', 'preparing-rebalance', 'unjoined', 'stale', 'left'],
   stale: ['revoking', 'preparing-rebalance', 'unjoined', 'left'],

@@ -189,6 +189,51 @@ describe('revocation, in the order of the protocol', () => {
     },
   );
 
+  it('of a part: the rest is delivered meanwhile, and what comes in addition after it', async () => {
+    const rig = new RebalanceRig();
+    await rig.running();
+    const listener = gate();
+    rig.listener = { onRevoked: () => listener.opened };
+    rig.rebalances.revoking([tp(1)], false);
+    rig.rebalances.assigned([tp(2)]);
+    await turn();
+    expect(rig.story).toEqual(['stop:1', 'commit', 'event revoked:1']);
+    expect(rig.drain()).toEqual([0, 1, 2]);
+    listener.open();
+    await turn();
+    expect(rig.story.slice(3)).toEqual(['revoked', 'event assigned:2', 'start:2']);
+    expect([...rig.delivery.partitions].map(({ partition }) => partition)).toEqual([0, 2]);
+  });
+
+  it('of a part, then lost: the rest stops at once, and goes with it', async () => {
+    const rig = new RebalanceRig();
+    await rig.running();
+    const commit = gate();
+    rig.commit = () => commit.opened;
+    rig.rebalances.revoking([tp(1)], false);
+    await turn();
+    rig.rebalances.revoking([tp(1), tp(0)], true);
+    expect(rig.drain()).toEqual([]);
+    commit.open();
+    await turn();
+    expect(rig.story).toEqual(['stop:1', 'commit', 'stop:0', 'event lost:1,0', 'revoked']);
+    expect([...rig.delivery.partitions]).toEqual([]);
+  });
+
+  it('of a part, lost while the listener runs: only the rest is told as lost', async () => {
+    const rig = new RebalanceRig();
+    await rig.running();
+    const listener = gate();
+    rig.listener = { onRevoked: () => listener.opened };
+    rig.rebalances.revoking([tp(1)], false);
+    await turn();
+    rig.rebalances.revoking([tp(1), tp(0)], true);
+    listener.open();
+    await turn();
+    expect(rig.story).toEqual(['stop:1', 'commit', 'event revoked:1', 'stop:0', 'event lost:0', 'revoked']);
+    expect([...rig.delivery.partitions]).toEqual([]);
+  });
+
   it('of nothing calls no listener', async () => {
     const rig = new RebalanceRig();
     rig.listener = { onRevoked: () => expect.unreachable() };

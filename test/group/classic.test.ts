@@ -33,7 +33,13 @@ describe('a healthy member', () => {
     });
     rig.on({ type: 'syncAnswered', id: rig.last('sendSync').id, response: synced([['orders', [1]]]) });
     expect(rig.actions).toEqual([
-      { type: 'assign', partitions: [{ topic: 'orders', partition: 1 }], generation: 7, memberId: 'me' },
+      {
+        type: 'assign',
+        partitions: [{ topic: 'orders', partition: 1 }],
+        added: [{ topic: 'orders', partition: 1 }],
+        generation: 7,
+        memberId: 'me',
+      },
     ]);
     expect(rig.now).toBe(0);
     expect(rig.group.describe()).toBe(

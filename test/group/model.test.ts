@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Api, Client } from './model/client.ts';
+import type { Api, Client, Rebalancing } from './model/client.ts';
 import { Simulation } from './model/simulation.ts';
 
 // Random histories of several members against a model of the coordinator, in virtual time. What must hold at each step is
 // checked inside the simulation; here, what must hold once the faults have stopped.
 
-const HISTORIES = 3_000;
+const HISTORIES = Number(process.env['GROUP_HISTORIES'] ?? 1_500);
 /** Twice the session (10 s) and the rebalance timeout (15 s), and something for back-off: then all must be well. */
 const SETTLING_MS = 90_000;
 
 type Step =
-  | { do: 'start'; instance: number | null; topics: string[]; latencyMs: number }
+  | { do: 'start'; instance: number | null; topics: string[]; latencyMs: number; isOdd: boolean }
   | { do: 'subscribe'; who: number; topics: string[] }
   | {
       do: 'unsubscribe' | 'close' | 'crash' | 'break' | 'lose-answer' | 'poll-expired' | 'polled' | 'commit';
@@ -23,6 +23,7 @@ type Step =
   | { do: 'move' | 'refresh' | 'add-partition' | 'hide-coordinator' | 'show-coordinator' }
   | { do: 'wait'; ms: number };
 
+const kinds = fc.constantFrom<Kind[]>('eager', 'cooperative', 'cooperative', 'mixed');
 const who = fc.nat(5);
 const topics = fc.constantFrom<string[]>(['a'], ['b'], ['a', 'b'], ['a', 'missing']);
 const step = fc.oneof<fc.MaybeWeightedArbitrary<Step>[]>(
@@ -40,6 +41,7 @@ const step = fc.oneof<fc.MaybeWeightedArbitrary<Step>[]>(
       instance: fc.constantFrom(null, null, null, 1, 2),
       topics,
       latencyMs: fc.integer({ min: 1, max: 40 }),
+      isOdd: fc.boolean(),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('subscribe' as const), who, topics }) },
@@ -81,7 +83,15 @@ function error(api: Api, codes: number[]): fc.Arbitrary<Step> {
   return fc.record({ do: fc.constant('error' as const), who, api: fc.constant(api), code: fc.constantFrom(...codes) });
 }
 
-function perform(simulation: Simulation, step: Step): void {
+/** Whole groups of one kind, and groups in the second round of the upgrade from one to the other. */
+type Kind = Rebalancing | 'mixed';
+
+function rebalancingOf(kind: Kind, isOdd: boolean): Rebalancing {
+  if (kind !== 'mixed') return kind;
+  return isOdd ? 'cooperative' : 'eager';
+}
+
+function perform(simulation: Simulation, step: Step, kind: Kind): void {
   if ('who' in step) {
     const client = simulation.clients[step.who];
     if (client?.isAlive) performOn(simulation, client, step);
@@ -89,7 +99,7 @@ function perform(simulation: Simulation, step: Step): void {
   }
   switch (step.do) {
     case 'start':
-      return start(simulation, step);
+      return start(simulation, step, rebalancingOf(kind, step.isOdd));
     case 'wait':
       return simulation.run(step.ms);
     case 'move':
@@ -140,13 +150,13 @@ function performOn(simulation: Simulation, client: Client, step: Extract<Step, {
   }
 }
 
-function start(simulation: Simulation, step: Step & { do: 'start' }): void {
+function start(simulation: Simulation, step: Step & { do: 'start' }, rebalancing: Rebalancing): void {
   const instance = step.instance === null ? null : `instance-${step.instance}`;
   // Two processes with one instance id fence each other, which is fatal and has its own test: a new one comes after a crash.
   const former = simulation.clients.findLast((client) => client.isAlive && client.instanceId === instance);
   if (instance !== null && former !== undefined) simulation.crash(former);
   const alive = simulation.clients.filter((client) => client.isAlive).length;
-  if (alive < 6) simulation.start(step.latencyMs, instance, instance === null ? step.topics : ['a']);
+  if (alive < 6) simulation.start(step.latencyMs, instance, instance === null ? step.topics : ['a'], rebalancing);
 }
 
 /** No fault from here on, and everyone polls. */
@@ -186,10 +196,10 @@ function expectSettled(simulation: Simulation): void {
 
 it(`${HISTORIES} random histories end with every partition owned once`, { timeout: 120_000 }, () => {
   fc.assert(
-    fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => {
+    fc.property(kinds, fc.array(step, { minLength: 5, maxLength: 40 }), (kind, steps) => {
       const simulation = new Simulation();
-      simulation.start(3, null, ['a', 'b']);
-      for (const one of steps) perform(simulation, one);
+      simulation.start(3, null, ['a', 'b'], rebalancingOf(kind, false));
+      for (const one of steps) perform(simulation, one, kind);
       heal(simulation);
       try {
         expectSettled(simulation);

@@ -1,14 +1,19 @@
 /** One member in the simulation: the machine, its connection, its application, and the faults that await it. */
 import { range } from '../../../src/group/assignors/range.ts';
-import { roundrobin } from '../../../src/group/assignors/roundrobin.ts';
 import { ClassicGroup } from '../../../src/group/classic.ts';
 import type { GroupAction, TopicPartition } from '../../../src/group/events.ts';
+import { cooperative } from './cooperative.ts';
 
 export const SESSION_TIMEOUT_MS = 10_000;
 export const REBALANCE_TIMEOUT_MS = 15_000;
 const HEARTBEAT_INTERVAL_MS = 3_000;
 
 export type Api = 'FindCoordinator' | 'JoinGroup' | 'SyncGroup' | 'Heartbeat' | 'LeaveGroup';
+
+/** What a member offers: the first round of an upgrade offers both and stays eager, the second only the cooperative one. */
+export type Rebalancing = 'eager' | 'cooperative';
+
+const ASSIGNORS = { eager: [range, cooperative], cooperative: [cooperative] };
 
 export type Send = Extract<GroupAction, { type: 'sendJoin' | 'sendSync' | 'sendHeartbeat' | 'sendLeave' }>;
 
@@ -27,13 +32,13 @@ export class Client {
   readonly name: string;
   readonly latencyMs: number;
   readonly instanceId: string | null;
+  readonly rebalancing: Rebalancing;
   isAlive = true;
   coordinator: number | null = null;
   connection: Connection | null = null;
-  /** What the application works on, with the generation that it was given in; until it answers `revoked`. */
+  /** What the application works on; what is being revoked until it answers `revoked`. */
   owned: TopicPartition[] = [];
-  ownedGeneration = -1;
-  isRevoking = false;
+  revoking: readonly TopicPartition[] | null = null;
   isFinding = false;
   isRefreshing = false;
   heartbeatsInFlight = 0;
@@ -48,7 +53,8 @@ export class Client {
   actionsInSecond = 0;
   second = -1;
 
-  constructor(name: string, latencyMs: number, instanceId: string | null) {
+  constructor(name: string, latencyMs: number, instanceId: string | null, rebalancing: Rebalancing) {
+    this.rebalancing = rebalancing;
     this.name = name;
     this.latencyMs = latencyMs;
     this.instanceId = instanceId;
@@ -62,7 +68,7 @@ export class Client {
       retryBackoffMs: 100,
       retryBackoffMaxMs: 1_000,
       clientRack: '',
-      assignors: [range, roundrobin],
+      assignors: ASSIGNORS[rebalancing],
       random: () => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647,
     });
   }

@@ -199,7 +199,7 @@ export class ModelCoordinator {
     this.#assignment.delete(former.id);
     member.protocols = request.protocols;
     member.metadata = metadataOf(request.protocols, this.#protocol);
-    if (this.state === 'Stable') {
+    if (this.state === 'Stable' && this.#commonProtocol() === this.#protocol) {
       this.#save();
       return answer(this.#joined(member, isLeader)); // KIP-814
     }
@@ -252,10 +252,7 @@ export class ModelCoordinator {
     this.state = 'CompletingRebalance';
     this.#stepEndsAt = now + this.#rebalanceTimeoutMs;
     if (!this.members.has(this.#leader)) this.#leader = first.id;
-    const common = first.protocols.find(({ name }) =>
-      members.every((member) => member.protocols.some((protocol) => protocol.name === name)),
-    );
-    this.#protocol = common?.name ?? '';
+    this.#protocol = this.#commonProtocol();
     for (const member of members) member.metadata = metadataOf(member.protocols, this.#protocol);
     for (const member of members) {
       const join = member.join;
@@ -263,6 +260,14 @@ export class ModelCoordinator {
       member.sessionEndsAt = now + this.#sessionTimeoutMs;
       join?.(this.#joined(member, false));
     }
+  }
+
+  #commonProtocol(): string {
+    const members = [...this.members.values()];
+    const common = members[0]?.protocols.find(({ name }) =>
+      members.every((member) => member.protocols.some((protocol) => protocol.name === name)),
+    );
+    return common?.name ?? '';
   }
 
   #remove(id: string, now: number): void {

@@ -5,7 +5,8 @@
 import { ConnectionError, KafkaError, RequestTimeoutError } from '../../../src/errors.ts';
 import type { PartitionInfo } from '../../../src/group/assignors/assignor.ts';
 import type { GroupAction, GroupEvent, TopicPartition } from '../../../src/group/events.ts';
-import type { Api, Connection, Send } from './client.ts';
+import { decodeSubscription } from '../../../src/protocol/consumer-protocol.ts';
+import type { Api, Connection, Rebalancing, Send } from './client.ts';
 import { Client, REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS } from './client.ts';
 import { ModelCoordinator, joinError, syncError } from './coordinator.ts';
 
@@ -45,8 +46,8 @@ export class Simulation {
   #events: { at: number; order: number; run: () => void }[] = [];
   #order = 0;
 
-  start(latencyMs: number, instanceId: string | null, topics: string[]): Client {
-    const client = new Client(`c${this.clients.length}`, latencyMs, instanceId);
+  start(latencyMs: number, instanceId: string | null, topics: string[], rebalancing: Rebalancing): Client {
+    const client = new Client(`c${this.clients.length}`, latencyMs, instanceId, rebalancing);
     this.clients.push(client);
     this.subscribe(client, topics);
     return client;
@@ -166,7 +167,7 @@ export class Simulation {
         this.#check(client, client.heartbeatsInFlight === 1, 'two heartbeats in flight');
         return this.#send(client, action);
       case 'sendJoin':
-        this.#check(client, client.owned.length === 0, 'JoinGroup before the application gave up its partitions');
+        this.#checkClaims(client, action);
         return this.#send(client, action);
       case 'sendSync':
       case 'sendLeave':
@@ -186,9 +187,9 @@ export class Simulation {
         });
       }
       case 'revoke':
-        return this.#revoke(client, action.lost);
+        return this.#revoke(client, action.partitions, action.lost);
       case 'assign':
-        return this.#assign(client, action.partitions, action.generation);
+        return this.#assign(client, action);
       case 'fail':
         throw new Error(`${client.name} failed: ${action.error.message}\n${this.trace.join('\n')}`);
       case 'left':
@@ -290,26 +291,49 @@ export class Simulation {
     client.heartbeatsInFlight = 0;
   }
 
-  #revoke(client: Client, lost: boolean): void {
-    this.#check(client, !client.isRevoking || lost, 'revoked twice');
-    if (client.isRevoking) return;
-    client.isRevoking = true;
+  /** A claim is what the application works on, no more and no less: others get the rest. */
+  #checkClaims(client: Client, { request }: Send & { type: 'sendJoin' }): void {
+    this.#check(client, client.revoking === null, 'JoinGroup before the application gave up its partitions');
+    for (const { metadata } of request.protocols) {
+      const { ownedPartitions: claims, generationId } = decodeSubscription(metadata);
+      const claimed = claims.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })));
+      this.#check(client, isSameSet(claimed, client.owned), `claims ${show(claimed)} and owns ${show(client.owned)}`);
+      const isMember = request.memberId !== '' && generationId >= 0;
+      this.#check(client, isMember || claimed.length === 0, `claims ${show(claimed)}, and is no member`);
+      const isSubscribed = claimed.every(({ topic }) => client.topics.includes(topic));
+      this.#check(client, isSubscribed, `claims ${show(claimed)}, which it does not subscribe to`);
+    }
+    this.#check(client, client.rebalancing === 'cooperative' || client.owned.length === 0, 'eager, and owns something');
+  }
+
+  #revoke(client: Client, partitions: readonly TopicPartition[], lost: boolean): void {
+    this.#check(client, client.revoking === null || lost, 'revoked twice');
+    const isOwned = partitions.every((one) => client.owned.some((two) => isSame(one, two)));
+    this.#check(client, isOwned, `revokes ${show(partitions)}, owns ${show(client.owned)}`);
+    const isWhole = partitions.length === client.owned.length;
+    this.#check(client, isWhole || (!lost && client.rebalancing === 'cooperative'), 'gives up a part only');
+    const isFirst = client.revoking === null;
+    client.revoking = partitions;
+    if (!isFirst) return;
     this.#after(client.revokeDelayMs, () => {
-      client.isRevoking = false;
-      client.owned = [];
+      const gone = client.revoking ?? [];
+      client.revoking = null;
+      client.owned = client.owned.filter((one) => !gone.some((two) => isSame(one, two)));
       this.#feed(client, { type: 'revoked' });
     });
   }
 
-  #assign(client: Client, partitions: readonly TopicPartition[], generation: number): void {
-    this.#check(client, !client.isRevoking && client.owned.length === 0, 'assigned before it gave up the old ones');
-    client.owned = [...partitions];
-    client.ownedGeneration = generation;
+  #assign(client: Client, { partitions, added }: GroupAction & { type: 'assign' }): void {
+    const kept = client.owned.filter((one) => !(client.revoking ?? []).some((two) => isSame(one, two)));
+    const isWhole = isSameSet(partitions, [...kept, ...added]);
+    this.#check(client, isWhole, `has ${show(kept)}, gets ${show(added)}, and in all ${show(partitions)}`);
     for (const other of this.clients) {
-      if (other === client || other.ownedGeneration !== generation) continue;
-      const shared = other.owned.find((one) => partitions.some((two) => isSame(one, two)));
-      this.#check(client, shared === undefined, `shares ${JSON.stringify(shared)} with ${other.name}`);
+      // Whoever was thrown out hears of it later; its commits are refused.
+      if (other === client || !other.isAlive || !this.broker.members.has(other.group.memberId)) continue;
+      const shared = other.owned.find((one) => added.some((two) => isSame(one, two)));
+      this.#check(client, shared === undefined, `gets ${JSON.stringify(shared)}, which ${other.name} has`);
     }
+    client.owned.push(...added);
   }
 
   #metadata(topics: string[]): GroupEvent {
@@ -334,7 +358,7 @@ export class Simulation {
     const { state } = client.group;
     if (!client.isAlive || state === 'unjoined' || state === 'stale' || state === 'left') return;
     const isOwed =
-      client.isFinding || client.isRefreshing || client.isRevoking || (client.connection?.pending.size ?? 0) > 0;
+      client.isFinding || client.isRefreshing || client.revoking !== null || (client.connection?.pending.size ?? 0) > 0;
     this.#check(client, isOwed || client.group.deadline() < Infinity, `stuck in ${state}`);
   }
 
@@ -353,6 +377,14 @@ export class Simulation {
   #check(client: Client, holds: boolean, what: string): void {
     if (!holds) throw new Error(`${this.now} ${client.name}: ${what}\n${this.trace.join('\n')}`);
   }
+}
+
+function isSameSet(some: readonly TopicPartition[], others: readonly TopicPartition[]): boolean {
+  return some.length === others.length && some.every((one) => others.some((two) => isSame(one, two)));
+}
+
+function show(partitions: readonly TopicPartition[]): string {
+  return `[${partitions.map(({ topic, partition }) => `${topic}-${partition}`).join(' ')}]`;
 }
 
 export function isSame(one: TopicPartition, two: TopicPartition): boolean {
