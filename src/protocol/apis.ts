@@ -5,9 +5,11 @@ import { apiVersions } from './api/api-versions.ts';
 import { consumerGroupDescribe } from './api/consumer-group-describe.ts';
 import { consumerGroupHeartbeat } from './api/consumer-group-heartbeat.ts';
 import { createTopics } from './api/create-topics.ts';
+import { describeCluster } from './api/describe-cluster.ts';
 import { describeGroups } from './api/describe-groups.ts';
 import { fetch } from './api/fetch.ts';
 import { findCoordinator } from './api/find-coordinator.ts';
+import { getTelemetrySubscriptions } from './api/get-telemetry-subscriptions.ts';
 import { heartbeat } from './api/heartbeat.ts';
 import { joinGroup } from './api/join-group.ts';
 import { leaveGroup } from './api/leave-group.ts';
@@ -18,8 +20,12 @@ import { offsetCommit } from './api/offset-commit.ts';
 import { offsetFetch } from './api/offset-fetch.ts';
 import { offsetForLeaderEpoch } from './api/offset-for-leader-epoch.ts';
 import { produce } from './api/produce.ts';
+import { pushTelemetry } from './api/push-telemetry.ts';
 import { saslAuthenticate } from './api/sasl-authenticate.ts';
 import { saslHandshake } from './api/sasl-handshake.ts';
+import { shareAcknowledge } from './api/share-acknowledge.ts';
+import { shareFetch } from './api/share-fetch.ts';
+import { shareGroupHeartbeat } from './api/share-group-heartbeat.ts';
 import { syncGroup } from './api/sync-group.ts';
 
 /** Every API that has a codec, by ascending key. */
@@ -42,8 +48,14 @@ export const APIS: readonly Api<unknown, unknown>[] = [
   createTopics,
   offsetForLeaderEpoch,
   saslAuthenticate,
+  describeCluster,
   consumerGroupHeartbeat,
   consumerGroupDescribe,
+  getTelemetrySubscriptions,
+  pushTelemetry,
+  shareGroupHeartbeat,
+  shareFetch,
+  shareAcknowledge,
 ];
 
 /** The API with Kafka's number `key`, or undefined. */

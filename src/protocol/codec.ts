@@ -9,6 +9,12 @@ export const NO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
 export const ZERO = Long.ZERO;
 export const MINUS_ONE = Long.NEG_ONE;
 
+export function encodeInt8(w: Writer, _v: number, x: number): void {
+  w.int8(x);
+}
+export function decodeInt8(r: Reader): number {
+  return r.int8();
+}
 export function encodeInt32(w: Writer, _v: number, x: number): void {
   w.int32(x);
 }

@@ -34,6 +34,7 @@ export {
   type TopicPartitions,
 } from './consumer-protocol.ts';
 export { NO_UUID } from './codec.ts';
+export type { AcknowledgementBatch } from './acknowledgement-batch.ts';
 export type { TopicIdAssignment, TopicIdPartitions } from './topic-id-partitions.ts';
 export type { LeaderIdAndEpoch, NodeEndpoint } from './leader-hint.ts';
 
@@ -49,9 +50,11 @@ export {
 export * from './api/consumer-group-describe.ts';
 export * from './api/consumer-group-heartbeat.ts';
 export * from './api/create-topics.ts';
+export * from './api/describe-cluster.ts';
 export * from './api/describe-groups.ts';
 export * from './api/fetch.ts';
 export * from './api/find-coordinator.ts';
+export * from './api/get-telemetry-subscriptions.ts';
 export * from './api/heartbeat.ts';
 export * from './api/join-group.ts';
 export * from './api/leave-group.ts';
@@ -62,8 +65,12 @@ export * from './api/offset-commit.ts';
 export * from './api/offset-fetch.ts';
 export * from './api/offset-for-leader-epoch.ts';
 export * from './api/produce.ts';
+export * from './api/push-telemetry.ts';
 export * from './api/sasl-authenticate.ts';
 export * from './api/sasl-handshake.ts';
+export * from './api/share-acknowledge.ts';
+export * from './api/share-fetch.ts';
+export * from './api/share-group-heartbeat.ts';
 export * from './api/sync-group.ts';
 
 // Record batches (magic 2), read where they lie.

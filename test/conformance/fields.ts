@@ -54,6 +54,11 @@ export function struct(of: Shape): Kind {
   return { default: null, fromJson: (json) => (json === null ? null : messageOf(of, json)) };
 }
 
+/** A struct that cannot be null: by default all its fields have theirs. */
+export function presentStruct(of: Shape): Kind {
+  return { default: messageOf(of, {}), fromJson: (json) => messageOf(of, json) };
+}
+
 /** The message that a vector's JSON describes. Throws for a field that the shape does not have. */
 export function messageOf(shape: Shape, json: unknown): Record<string, unknown> {
   if (typeof json !== 'object' || json === null) throw new Error(`${JSON.stringify(json)} is no object`);

@@ -1,4 +1,4 @@
-import { bytes, list, long, nullableBytes, nullableList, struct, type Shape } from './fields.ts';
+import { bytes, list, long, nullableBytes, nullableList, presentStruct, struct, type Shape } from './fields.ts';
 
 // Fields and defaults of every message, of all versions together, as Kafka's schemas have them.
 // Written apart from the codecs, so that a wrong default in one of them shows.
@@ -11,6 +11,7 @@ const leader = struct({ leaderId: -1, leaderEpoch: -1 });
 const epochAndOffset = struct({ epoch: -1, endOffset: long('-1') });
 const topicPartitions = { topic: '', partitions: list('plain') };
 const topicIdPartitions = { topicId: NO_UUID, partitions: list('plain') };
+const acknowledgementBatch = { firstOffset: long(), lastOffset: long(), acknowledgeTypes: list('plain') };
 const describedAssignment = {
   topicPartitions: list({ topicId: NO_UUID, topicName: '', partitions: list('plain') }),
 };
@@ -370,8 +371,8 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
         clientHost: '',
         subscribedTopicNames: list('plain'),
         subscribedTopicRegex: null,
-        assignment: struct(describedAssignment),
-        targetAssignment: struct(describedAssignment),
+        assignment: presentStruct(describedAssignment),
+        targetAssignment: presentStruct(describedAssignment),
         memberType: -1,
       }),
       authorizedOperations: NOT_ASKED,
@@ -406,4 +407,124 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     errorCode: 0,
     groups: list({ groupId: '', protocolType: '', groupState: '', groupType: '' }),
   },
+
+  'ShareGroupHeartbeat request': {
+    groupId: '',
+    memberId: '',
+    memberEpoch: 0,
+    rackId: null,
+    subscribedTopicNames: nullableList('plain'),
+  },
+  'ShareGroupHeartbeat response': {
+    throttleTimeMs: 0,
+    errorCode: 0,
+    errorMessage: null,
+    memberId: null,
+    memberEpoch: 0,
+    heartbeatIntervalMs: 0,
+    assignment: struct({ topicPartitions: list(topicIdPartitions) }),
+  },
+
+  'ShareFetch request': {
+    groupId: null,
+    memberId: '',
+    shareSessionEpoch: 0,
+    maxWaitMs: 0,
+    minBytes: 0,
+    maxBytes: 0x7fffffff,
+    maxRecords: 0,
+    batchSize: 0,
+    shareAcquireMode: 0,
+    isRenewAck: false,
+    topics: list({
+      topicId: NO_UUID,
+      partitions: list({ partitionIndex: 0, acknowledgementBatches: list(acknowledgementBatch) }),
+    }),
+    forgottenTopicsData: list(topicIdPartitions),
+  },
+  'ShareFetch response': {
+    throttleTimeMs: 0,
+    errorCode: 0,
+    errorMessage: null,
+    acquisitionLockTimeoutMs: 0,
+    responses: list({
+      topicId: NO_UUID,
+      partitions: list({
+        partitionIndex: 0,
+        errorCode: 0,
+        errorMessage: null,
+        acknowledgeErrorCode: 0,
+        acknowledgeErrorMessage: null,
+        currentLeader: presentStruct({ leaderId: 0, leaderEpoch: 0 }),
+        records: bytes,
+        acquiredRecords: list({ firstOffset: long(), lastOffset: long(), deliveryCount: 0 }),
+      }),
+    }),
+    nodeEndpoints: list(endpoint),
+  },
+
+  'ShareAcknowledge request': {
+    groupId: null,
+    memberId: '',
+    shareSessionEpoch: 0,
+    isRenewAck: false,
+    topics: list({
+      topicId: NO_UUID,
+      partitions: list({ partitionIndex: 0, acknowledgementBatches: list(acknowledgementBatch) }),
+    }),
+  },
+  'ShareAcknowledge response': {
+    throttleTimeMs: 0,
+    errorCode: 0,
+    errorMessage: null,
+    acquisitionLockTimeoutMs: 0,
+    responses: list({
+      topicId: NO_UUID,
+      partitions: list({
+        partitionIndex: 0,
+        errorCode: 0,
+        errorMessage: null,
+        currentLeader: presentStruct({ leaderId: 0, leaderEpoch: 0 }),
+      }),
+    }),
+    nodeEndpoints: list(endpoint),
+  },
+
+  'DescribeCluster request': {
+    includeClusterAuthorizedOperations: false,
+    endpointType: 1,
+    includeFencedBrokers: false,
+  },
+  'DescribeCluster response': {
+    throttleTimeMs: 0,
+    errorCode: 0,
+    errorMessage: null,
+    endpointType: 1,
+    clusterId: '',
+    controllerId: -1,
+    brokers: list({ brokerId: 0, host: '', port: 0, rack: null, isFenced: false }),
+    clusterAuthorizedOperations: NOT_ASKED,
+  },
+
+  'GetTelemetrySubscriptions request': { clientInstanceId: NO_UUID },
+  'GetTelemetrySubscriptions response': {
+    throttleTimeMs: 0,
+    errorCode: 0,
+    clientInstanceId: NO_UUID,
+    subscriptionId: 0,
+    acceptedCompressionTypes: list('plain'),
+    pushIntervalMs: 0,
+    telemetryMaxBytes: 0,
+    deltaTemporality: false,
+    requestedMetrics: list('plain'),
+  },
+
+  'PushTelemetry request': {
+    clientInstanceId: NO_UUID,
+    subscriptionId: 0,
+    terminating: false,
+    compressionType: 0,
+    metrics: bytes,
+  },
+  'PushTelemetry response': { throttleTimeMs: 0, errorCode: 0 },
 };

@@ -64,6 +64,18 @@ const REFUSED: Row[] = [
   { api: 'Fetch', kind: 'response', json: fetched({ preferredReadReplica: 1 }), from: 11 },
   { api: 'Fetch', kind: 'response', json: { nodeEndpoints: [{ nodeId: 1 }] }, from: 16 },
   { api: 'Produce', kind: 'response', json: { nodeEndpoints: [{ nodeId: 1 }] }, from: 10 },
+  { api: 'DescribeGroups', kind: 'request', json: { includeAuthorizedOperations: true }, from: 3 },
+  { api: 'DescribeGroups', kind: 'response', json: { groups: [{ errorMessage: 'e' }] }, from: 6 },
+  { api: 'DescribeGroups', kind: 'response', json: { groups: [{ authorizedOperations: 1 }] }, from: 3 },
+  { api: 'ListGroups', kind: 'request', json: { statesFilter: ['Stable'] }, from: 4 },
+  { api: 'ListGroups', kind: 'request', json: { typesFilter: ['share'] }, from: 5 },
+  { api: 'ConsumerGroupHeartbeat', kind: 'request', json: { subscribedTopicRegex: 'a.*' }, from: 1 },
+  { api: 'DescribeCluster', kind: 'request', json: { endpointType: 2 }, from: 1 },
+  { api: 'DescribeCluster', kind: 'request', json: { includeFencedBrokers: true }, from: 2 },
+  { api: 'DescribeCluster', kind: 'response', json: { endpointType: 2 }, from: 1 },
+  { api: 'DescribeCluster', kind: 'response', json: { brokers: [{ isFenced: true }] }, from: 2 },
+  { api: 'ShareFetch', kind: 'request', json: { isRenewAck: true }, from: 2 },
+  { api: 'ShareAcknowledge', kind: 'request', json: { isRenewAck: true }, from: 2 },
   { api: 'Produce', kind: 'response', json: produced({ currentLeader: { leaderId: 1, leaderEpoch: 2 } }), from: 10 },
 ];
 
@@ -124,6 +136,15 @@ const DROPPED: Row[] = [
   { api: 'Produce', kind: 'response', json: produced({ errorMessage: 'e' }), from: 8 },
   { api: 'Produce', kind: 'request', json: { topicData: [{ topicId: TOPIC_ID }] }, from: 13 },
   { api: 'CreateTopics', kind: 'response', json: { topics: [{ topicId: TOPIC_ID }] }, from: 7 },
+  { api: 'DescribeGroups', kind: 'response', json: { throttleTimeMs: 1 }, from: 1 },
+  { api: 'DescribeGroups', kind: 'response', json: { groups: [{ members: [{ groupInstanceId: 'i' }] }] }, from: 4 },
+  { api: 'ListGroups', kind: 'response', json: { throttleTimeMs: 1 }, from: 1 },
+  { api: 'ListGroups', kind: 'response', json: { groups: [{ groupState: 'Stable' }] }, from: 4 },
+  { api: 'ListGroups', kind: 'response', json: { groups: [{ groupType: 'share' }] }, from: 5 },
+  { api: 'SaslAuthenticate', kind: 'response', json: { sessionLifetimeMs: '1' }, from: 1 },
+  { api: 'ConsumerGroupDescribe', kind: 'response', json: described({ memberType: 1 }), from: 1 },
+  { api: 'ShareFetch', kind: 'request', json: { shareAcquireMode: 1 }, from: 2 },
+  { api: 'ShareAcknowledge', kind: 'response', json: { acquisitionLockTimeoutMs: 1 }, from: 2 },
   { api: 'CreateTopics', kind: 'response', json: { topics: [{ topicConfigErrorCode: 1 }] }, from: 5 },
   { api: 'CreateTopics', kind: 'response', json: { topics: [{ numPartitions: 1 }] }, from: 5 },
   { api: 'CreateTopics', kind: 'response', json: { topics: [{ replicationFactor: 1 }] }, from: 5 },
@@ -132,6 +153,9 @@ const DROPPED: Row[] = [
 
 function fetched(partition: Record<string, unknown>): Record<string, unknown> {
   return { responses: [{ partitions: [partition] }] };
+}
+function described(member: Record<string, unknown>): Record<string, unknown> {
+  return { groups: [{ members: [member] }] };
 }
 function produced(partition: Record<string, unknown>): Record<string, unknown> {
   return { responses: [{ partitionResponses: [partition] }] };

@@ -1,38 +1,23 @@
-import type { Api } from '../../protocol/api.ts';
+import {
+  consumerGroupHeartbeat,
+  type ConsumerGroupHeartbeatRequest,
+  type ConsumerGroupHeartbeatResponse,
+} from '../../protocol/api/consumer-group-heartbeat.ts';
 import { ERROR_CODES } from '../../protocol/error-codes.ts';
-import type { ConsumerHeartbeat, ConsumerHeartbeatResult } from '../groups/consumer-group.ts';
+import type { ConsumerHeartbeatResult } from '../groups/consumer-group.ts';
 import type { Handler, RequestContext } from '../handler.ts';
 import { groupError } from './group-error.ts';
-
-/** As the codec has it. */
-export interface ConsumerGroupHeartbeatRequest extends Omit<ConsumerHeartbeat, 'clientId' | 'clientHost'> {
-  readonly groupId: string;
-}
-
-export interface ConsumerGroupHeartbeatResponse {
-  throttleTimeMs: number;
-  errorCode: number;
-  errorMessage: string | null;
-  memberId: string | null;
-  memberEpoch: number;
-  heartbeatIntervalMs: number;
-  assignment: { topicPartitions: { topicId: string; partitions: number[] }[] } | null;
-}
 
 const JOIN_EPOCH = 0;
 /** From here on members make their own ids (KIP-1082). */
 const OWN_ID_FROM_VERSION = 1;
 
-export function consumerGroupHeartbeatHandler(
-  api: Api<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>,
-): Handler<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse> {
-  return {
-    api,
-    handle: answer,
-    refuse: (_request, errorCode) => failed(errorCode),
-    groupsOf: ({ groupId }) => [groupId],
-  };
-}
+export const consumerGroupHeartbeatHandler: Handler<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse> = {
+  api: consumerGroupHeartbeat,
+  handle: answer,
+  refuse: (_request, errorCode) => failed(errorCode),
+  groupsOf: ({ groupId }) => [groupId],
+};
 
 function answer(request: ConsumerGroupHeartbeatRequest, context: RequestContext): ConsumerGroupHeartbeatResponse {
   const { coordinator } = context.cluster;

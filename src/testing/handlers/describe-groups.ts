@@ -1,37 +1,13 @@
-import type { Api } from '../../protocol/api.ts';
+import {
+  describeGroups,
+  type DescribedGroup,
+  type DescribeGroupsRequest,
+  type DescribeGroupsResponse,
+} from '../../protocol/api/describe-groups.ts';
 import { ERROR_CODES } from '../../protocol/error-codes.ts';
 import type { Group } from '../groups/coordinator.ts';
 import type { Handler, RequestContext } from '../handler.ts';
 import { groupError } from './group-error.ts';
-
-/** As the codec has it. */
-export interface DescribeGroupsRequest {
-  groups: string[];
-  includeAuthorizedOperations: boolean;
-}
-
-export interface DescribeGroupsResponse {
-  throttleTimeMs: number;
-  groups: DescribedGroup[];
-}
-
-export interface DescribedGroup {
-  errorCode: number;
-  errorMessage: string | null;
-  groupId: string;
-  groupState: string;
-  protocolType: string;
-  protocolData: string;
-  members: {
-    memberId: string;
-    groupInstanceId: string | null;
-    clientId: string;
-    clientHost: string;
-    memberMetadata: Buffer;
-    memberAssignment: Buffer;
-  }[];
-  authorizedOperations: number;
-}
 
 /** Nobody asked for the authorized operations; where somebody does: read, delete, describe. */
 const NOT_ASKED = -2147483648;
@@ -42,22 +18,18 @@ const INSTANCE_IDS_FROM_VERSION = 4;
 const NO_BYTES = Buffer.alloc(0);
 
 /** Of classic groups. */
-export function describeGroupsHandler(
-  api: Api<DescribeGroupsRequest, DescribeGroupsResponse>,
-): Handler<DescribeGroupsRequest, DescribeGroupsResponse> {
-  return {
-    api,
-    handle: (request, context) => ({
-      throttleTimeMs: 0,
-      groups: request.groups.map((groupId) => describe(groupId, request, context)),
-    }),
-    refuse: ({ groups }, errorCode) => ({
-      throttleTimeMs: 0,
-      groups: groups.map((groupId) => ({ ...nothing(groupId), errorCode })),
-    }),
-    groupsOf: ({ groups }) => groups,
-  };
-}
+export const describeGroupsHandler: Handler<DescribeGroupsRequest, DescribeGroupsResponse> = {
+  api: describeGroups,
+  handle: (request, context) => ({
+    throttleTimeMs: 0,
+    groups: request.groups.map((groupId) => describe(groupId, request, context)),
+  }),
+  refuse: ({ groups }, errorCode) => ({
+    throttleTimeMs: 0,
+    groups: groups.map((groupId) => ({ ...nothing(groupId), errorCode })),
+  }),
+  groupsOf: ({ groups }) => groups,
+};
 
 function describe(groupId: string, request: DescribeGroupsRequest, context: RequestContext): DescribedGroup {
   const errorCode = groupError(groupId, context);

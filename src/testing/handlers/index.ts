@@ -1,6 +1,4 @@
-import type { Api } from '../../protocol/api.ts';
-import { apiByName } from '../../protocol/apis.ts';
-import type { AnyHandler, Handler } from '../handler.ts';
+import type { AnyHandler } from '../handler.ts';
 import { apiVersionsHandler } from './api-versions.ts';
 import { heartbeatHandler, joinGroupHandler, leaveGroupHandler, syncGroupHandler } from './classic-group.ts';
 import { consumerGroupHeartbeatHandler } from './consumer-group-heartbeat.ts';
@@ -34,16 +32,10 @@ export const HANDLERS: ReadonlyMap<number, AnyHandler> = new Map(
     apiVersionsHandler,
     createTopicsHandler,
     offsetForLeaderEpochHandler,
-    ...withCodec('ConsumerGroupHeartbeat', consumerGroupHeartbeatHandler),
-    ...withCodec('DescribeGroups', describeGroupsHandler),
-    ...withCodec('ListGroups', listGroupsHandler),
-    ...withCodec('SaslHandshake', saslHandshakeHandler),
-    ...withCodec('SaslAuthenticate', saslAuthenticateHandler),
+    consumerGroupHeartbeatHandler,
+    describeGroupsHandler,
+    listGroupsHandler,
+    saslHandshakeHandler,
+    saslAuthenticateHandler,
   ].map((handler): [number, AnyHandler] => [handler.api.key, handler as AnyHandler]),
 );
-
-/** Where the protocol has no codec of an API, it is not offered. */
-function withCodec<Req, Res>(name: string, make: (api: Api<Req, Res>) => Handler<Req, Res>): Handler<Req, Res>[] {
-  const api = apiByName(name) as Api<Req, Res> | undefined; // of this name there is but one
-  return api === undefined ? [] : [make(api)];
-}

@@ -1,29 +1,13 @@
-import type { Api } from '../../protocol/api.ts';
+import { listGroups, type ListGroupsRequest, type ListGroupsResponse } from '../../protocol/api/list-groups.ts';
 import { groupView } from '../group-view.ts';
 import type { Handler, RequestContext } from '../handler.ts';
 
-/** As the codec has it. */
-export interface ListGroupsRequest {
-  statesFilter: string[]; // v4+
-  typesFilter: string[]; // v5+
-}
-
-export interface ListGroupsResponse {
-  throttleTimeMs: number;
-  errorCode: number;
-  groups: { groupId: string; protocolType: string; groupState: string; groupType: string }[];
-}
-
 /** Each broker lists the groups that it coordinates. */
-export function listGroupsHandler(
-  api: Api<ListGroupsRequest, ListGroupsResponse>,
-): Handler<ListGroupsRequest, ListGroupsResponse> {
-  return {
-    api,
-    handle: (request, context) => ({ throttleTimeMs: 0, errorCode: 0, groups: list(request, context) }),
-    refuse: (_request, errorCode) => ({ throttleTimeMs: 0, errorCode, groups: [] }),
-  };
-}
+export const listGroupsHandler: Handler<ListGroupsRequest, ListGroupsResponse> = {
+  api: listGroups,
+  handle: (request, context) => ({ throttleTimeMs: 0, errorCode: 0, groups: list(request, context) }),
+  refuse: (_request, errorCode) => ({ throttleTimeMs: 0, errorCode, groups: [] }),
+};
 
 function list({ statesFilter, typesFilter }: ListGroupsRequest, context: RequestContext): ListGroupsResponse['groups'] {
   const { cluster, broker, version } = context;

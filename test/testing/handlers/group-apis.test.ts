@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import {
-  consumerGroupHeartbeatHandler,
-  type ConsumerGroupHeartbeatRequest,
-} from '../../../src/testing/handlers/consumer-group-heartbeat.ts';
-import { describeGroupsHandler } from '../../../src/testing/handlers/describe-groups.ts';
-import { listGroupsHandler } from '../../../src/testing/handlers/list-groups.ts';
-import { apiOf, HandlerRig } from './rig.ts';
-
-const heartbeats = consumerGroupHeartbeatHandler(apiOf('ConsumerGroupHeartbeat'));
-const descriptions = describeGroupsHandler(apiOf('DescribeGroups'));
-const lists = listGroupsHandler(apiOf('ListGroups'));
+import type { ConsumerGroupHeartbeatRequest } from '../../../src/protocol/api/consumer-group-heartbeat.ts';
+import { consumerGroupHeartbeatHandler as heartbeats } from '../../../src/testing/handlers/consumer-group-heartbeat.ts';
+import { describeGroupsHandler as descriptions } from '../../../src/testing/handlers/describe-groups.ts';
+import { listGroupsHandler as lists } from '../../../src/testing/handlers/list-groups.ts';
+import { HandlerRig } from './rig.ts';
 
 function beat(options: Partial<ConsumerGroupHeartbeatRequest> = {}): ConsumerGroupHeartbeatRequest {
   return {

@@ -1,5 +1,4 @@
 import { afterEach } from 'vitest';
-import type { Api } from '../../../src/protocol/api.ts';
 import { Authentication } from '../../../src/testing/authentication.ts';
 import type { ClientConnection } from '../../../src/testing/client-connection.ts';
 import { Cluster } from '../../../src/testing/cluster.ts';
@@ -43,9 +42,4 @@ export class HandlerRig {
       errorFor: () => 0,
     };
   }
-}
-
-/** An API by name only: what a handler needs of it when nothing goes over the wire. */
-export function apiOf<Req, Res>(name: string): Api<Req, Res> {
-  return { key: -1, name, minVersion: 0, maxVersion: 9 } as Api<Req, Res>; // its codecs are not called
 }

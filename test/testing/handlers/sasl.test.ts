@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Authentication, type SaslOptions } from '../../../src/testing/authentication.ts';
-import { saslAuthenticateHandler, saslHandshakeHandler } from '../../../src/testing/handlers/sasl.ts';
+import {
+  saslAuthenticateHandler as logins,
+  saslHandshakeHandler as handshakes,
+} from '../../../src/testing/handlers/sasl.ts';
 import { ManualClock } from '../../../src/testing/index.ts';
-import { apiOf, HandlerRig } from './rig.ts';
+import { HandlerRig } from './rig.ts';
 
-const handshakes = saslHandshakeHandler(apiOf('SaslHandshake'));
-const logins = saslAuthenticateHandler(apiOf('SaslAuthenticate'));
 const token = (user: string, password: string): Buffer => Buffer.from(`\0${user}\0${password}`);
 const SASL: SaslOptions = { users: { alice: 'secret' }, sessionLifetimeMs: 1000 };
 
