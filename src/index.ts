@@ -17,6 +17,7 @@ export { RecordBatch } from './client/record-batch.ts';
 export type { TopicPartition } from './fetch/partition.ts';
 export { KafkaRecord } from './protocol/record.ts';
 export type { CustomCodec, CustomCodecs } from './protocol/compression/codecs.ts';
+export type { RecordView } from './protocol/record-cursor.ts';
 export type { Deserializer, DeserializerContext, TimestampType } from './protocol/record.ts';
 export { RecordHeaders } from './protocol/headers.ts';
 export {

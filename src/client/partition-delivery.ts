@@ -2,7 +2,8 @@ import { PartitionLedger } from '../commit/ledger.ts';
 import { toKafkaError, type KafkaError } from '../errors.ts';
 import type { FetchedRecords, TopicPartition } from '../fetch/partition.ts';
 import type { OpenOptions } from '../protocol/open-batch.ts';
-import { RecordCursor, type Deserializers, type KafkaRecord, type RecordSource } from '../protocol/record.ts';
+import { RecordCursor } from '../protocol/record-cursor.ts';
+import type { Deserializers, KafkaRecord, RecordSource } from '../protocol/record.ts';
 import { ChunkReader, type ChunkStep } from './chunk-reader.ts';
 import { RecordBatch, type RecordSlice } from './record-batch.ts';
 

@@ -1,4 +1,5 @@
-import { RecordCursor, type KafkaRecord, type RecordSource } from '../protocol/record.ts';
+import { RecordCursor, type RecordView } from '../protocol/record-cursor.ts';
+import type { KafkaRecord, RecordSource } from '../protocol/record.ts';
 
 /** A run of records within one batch as it came over the wire. */
 export interface RecordSlice {
@@ -52,6 +53,18 @@ export class RecordBatch<K = Buffer | null, V = Buffer | null> implements Iterab
   /** `nextOffset − 1`: the last record's offset, or a later one whose record compaction has removed. */
   get lastOffset(): number {
     return this.nextOffset - 1;
+  }
+
+  /**
+   * Calls `visit` for each record with where it lies in the received bytes: offset, timestamp, ranges of key and value. No object a
+   * record is made, one `RecordView` stands for all: for sums, filters and copies of millions of records, at half the cost.
+   * @throws CorruptRecordError at a record whose bytes make no sense, and whatever `visit` throws
+   */
+  scan(visit: (view: RecordView) => void): void {
+    for (const { source, at, index, count } of this.slices) {
+      const cursor = new RecordCursor(source, at, index);
+      for (let left = count; left > 0 && cursor.advance(); left--) visit(cursor);
+    }
   }
 
   /** @throws CorruptRecordError from the iterator, at a record whose bytes make no sense */

@@ -1,4 +1,5 @@
-import { RecordCursor, type RecordSource } from './record.ts';
+import { RecordCursor } from './record-cursor.ts';
+import type { RecordSource } from './record.ts';
 
 /** What a control batch says: a transaction's end, or something that is no consumer's affair (KRaft's own, later types). */
 export type ControlType = 'abort' | 'commit' | 'other';

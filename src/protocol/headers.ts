@@ -1,3 +1,5 @@
+import { viewOf } from './view.ts';
+
 /**
  * A record's headers, decoded when first asked for. Names may repeat; order is the producer's.
  *
@@ -60,13 +62,14 @@ export class RecordHeaders implements Iterable<[string, Buffer | null]> {
 
   #decoded(): [string, Buffer | null][] {
     if (this.#entries !== null) return this.#entries;
+    const { buffer: memory, byteOffset } = this.#buffer;
     const entries: [string, Buffer | null][] = [];
     for (let count = this.#varint(); count > 0; count--) {
       const nameEnd = this.#varint() + this.#at;
       const name = this.#buffer.toString('utf8', this.#at, nameEnd);
       this.#at = nameEnd;
       const length = this.#varint();
-      entries.push([name, length < 0 ? null : this.#buffer.subarray(this.#at, this.#at + length)]);
+      entries.push([name, length < 0 ? null : viewOf(memory, byteOffset + this.#at, length)]);
       if (length > 0) this.#at += length;
     }
     this.#entries = entries;

@@ -78,13 +78,13 @@ export { WireBatch, WireBatchReader, type RecordContext } from './record-batch.t
 export { openBatch, type OpenOptions } from './open-batch.ts';
 export {
   KafkaRecord,
-  RecordCursor,
   RecordSource,
   type Deserializer,
   type DeserializerContext,
   type Deserializers,
   type TimestampType,
 } from './record.ts';
+export { RecordCursor, type RecordView } from './record-cursor.ts';
 export { RecordHeaders } from './headers.ts';
 export { crc32c, crc32cImplementation } from './crc32c.ts';
 export {

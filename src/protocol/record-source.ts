@@ -62,6 +62,9 @@ export class RecordSource implements RecordSourceFields {
   readonly end: number;
   readonly batchPosition: number;
   readonly isCompressed: boolean;
+  /** The memory behind `buffer`, and where `buffer` begins in it: asking the buffer each time would cost as much as a view. */
+  readonly memory: ArrayBufferLike;
+  readonly memoryStart: number;
   /** Set by the consumer before records are handed out; none by default. */
   deserializers: Deserializers = NO_DESERIALIZERS;
 
@@ -79,6 +82,8 @@ export class RecordSource implements RecordSourceFields {
     this.end = fields.end;
     this.batchPosition = fields.batchPosition;
     this.isCompressed = fields.isCompressed;
+    this.memory = fields.buffer.buffer;
+    this.memoryStart = fields.buffer.byteOffset;
   }
 
   /** The error for record number `index`, whose bytes make no sense at `at` of `buffer`. */

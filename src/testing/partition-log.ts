@@ -1,5 +1,5 @@
 import type { AbortedTransaction } from '../protocol/api/fetch.ts';
-import { RecordCursor } from '../protocol/record.ts';
+import { RecordCursor } from '../protocol/record-cursor.ts';
 import { WireBatch } from '../protocol/record-batch.ts';
 import { openBatch } from '../protocol/open-batch.ts';
 import { compactBatches } from './compaction.ts';

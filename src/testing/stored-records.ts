@@ -1,4 +1,4 @@
-import { RecordCursor } from '../protocol/record.ts';
+import { RecordCursor } from '../protocol/record-cursor.ts';
 import { WireBatch } from '../protocol/record-batch.ts';
 import { openBatch } from '../protocol/open-batch.ts';
 import type { StoredBatch } from './partition-log.ts';

@@ -3,7 +3,8 @@ import { Chunk } from '../../src/cli/chunk.ts';
 import { compileFormat } from '../../src/cli/format.ts';
 import { WireBatchReader } from '../../src/protocol/record-batch.ts';
 import { openBatch } from '../../src/protocol/open-batch.ts';
-import { type KafkaRecord, RecordCursor } from '../../src/protocol/record.ts';
+import { RecordCursor } from '../../src/protocol/record-cursor.ts';
+import type { KafkaRecord } from '../../src/protocol/record.ts';
 import { encodeRecordBatch, type TestRecord } from '../../src/testing/record-batch-writer.ts';
 
 const CONTEXT = { topic: 'orders', partition: 3 };

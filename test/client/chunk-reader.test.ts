@@ -7,7 +7,7 @@ import { ChunkReader, type ChunkStep } from '../../src/client/chunk-reader.ts';
 import { CorruptRecordError } from '../../src/errors.ts';
 import type { FetchedRecords } from '../../src/fetch/partition.ts';
 import { codecTable } from '../../src/protocol/compression/codecs.ts';
-import { RecordCursor } from '../../src/protocol/record.ts';
+import { RecordCursor } from '../../src/protocol/record-cursor.ts';
 import { encodeRecordBatch } from '../../src/testing/record-batch-writer.ts';
 import { batch, DeliveryRig } from './partition-rig.ts';
 

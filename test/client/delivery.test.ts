@@ -72,6 +72,21 @@ describe('finished is not handed out', () => {
   });
 });
 
+describe('a batch', () => {
+  it('is scanned as it is iterated: whole, from the position on, no further than its end', () => {
+    const rig = new DeliveryRig();
+    rig.add(rig.assign(0, 2), 20, 20, batch(0, 10), batch(10, 10));
+    for (const expected of [range(2, 9), range(9, 10), range(10, 17), range(17, 20)]) {
+      const delivered = rig.delivery.nextBatch(7);
+      const scanned: number[] = [];
+      delivered?.scan((view) => scanned.push(view.offset));
+      expect(scanned).toEqual(expected);
+      expect(offsetsOf(delivered)).toEqual(expected);
+      rig.delivery.finishInHand();
+    }
+  });
+});
+
 describe('positions', () => {
   it('records before it, in the first batch, are skipped', () => {
     const rig = new DeliveryRig();

@@ -3,7 +3,8 @@ import { KafkaError } from '../../src/errors.ts';
 import { WireBatchReader, type WireBatch } from '../../src/protocol/record-batch.ts';
 import { TransactionFilter } from '../../src/fetch/transactions.ts';
 import { openBatch } from '../../src/protocol/open-batch.ts';
-import { RecordCursor, type KafkaRecord } from '../../src/protocol/record.ts';
+import { RecordCursor } from '../../src/protocol/record-cursor.ts';
+import type { KafkaRecord } from '../../src/protocol/record.ts';
 
 /*
  * records/NAME.bin + NAME.json: a Fetch response's `records` field, and what Kafka's own classes read from it. The error in

@@ -9,7 +9,7 @@ import { crc32c } from '../../src/protocol/crc32c.ts';
 import { crc32 } from '../../src/protocol/legacy-records.ts';
 import { openBatch } from '../../src/protocol/open-batch.ts';
 import { WireBatchReader } from '../../src/protocol/record-batch.ts';
-import { RecordCursor } from '../../src/protocol/record.ts';
+import { RecordCursor } from '../../src/protocol/record-cursor.ts';
 import { encodeRecordBatch } from '../../src/testing/record-batch-writer.ts';
 
 const { values } = parseArgs({

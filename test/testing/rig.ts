@@ -5,7 +5,7 @@ import { fetch, type FetchablePartition, type FetchRequest, type FetchResponse }
 import { joinGroup, type JoinGroupRequest, type JoinGroupResponse } from '../../src/protocol/api/join-group.ts';
 import type { ProduceRequest } from '../../src/protocol/api/produce.ts';
 import { syncGroup, type SyncGroupResponse } from '../../src/protocol/api/sync-group.ts';
-import { RecordCursor } from '../../src/protocol/record.ts';
+import { RecordCursor } from '../../src/protocol/record-cursor.ts';
 import { WireBatchReader } from '../../src/protocol/record-batch.ts';
 import { openBatch } from '../../src/protocol/open-batch.ts';
 import { MockCluster, type MockClusterOptions } from '../../src/testing/index.ts';

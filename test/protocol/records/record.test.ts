@@ -6,7 +6,8 @@ import { crc32c } from '../../../src/protocol/crc32c.ts';
 import { RecordHeaders } from '../../../src/protocol/headers.ts';
 import { WireBatchReader, type WireBatch } from '../../../src/protocol/record-batch.ts';
 import { openBatch } from '../../../src/protocol/open-batch.ts';
-import { RecordCursor, type KafkaRecord, type RecordSource } from '../../../src/protocol/record.ts';
+import { RecordCursor } from '../../../src/protocol/record-cursor.ts';
+import type { KafkaRecord, RecordSource } from '../../../src/protocol/record.ts';
 import { encodeRecordBatch, type TestRecord } from '../../../src/testing/record-batch-writer.ts';
 
 const CONTEXT = { topic: 'orders', partition: 3 };
@@ -50,6 +51,18 @@ describe('a record', () => {
     bytes.write('V', bytes.indexOf('value'));
     expect(record?.value?.toString()).toBe('Value');
     expect(record?.key?.toString()).toBe('key');
+  });
+
+  test('gives real Buffers', () => {
+    const record = first({ key: 'key', value: 'value', headers: [['h', 'x']] });
+    const views = [record.key, record.value, record.headers.get('h')];
+    for (const view of views) {
+      expect(Object.getPrototypeOf(view)).toBe(Buffer.prototype);
+      expect(Buffer.isBuffer(view)).toBe(true);
+    }
+    expect(views).toStrictEqual([Buffer.from('key'), Buffer.from('value'), Buffer.from('x')]);
+    expect(inspect(record.value)).toBe('<Buffer 76 61 6c 75 65>');
+    expect(first({ key: '', value: '' }).value).toStrictEqual(Buffer.alloc(0));
   });
 
   test('makes each view once', () => {
@@ -270,5 +283,45 @@ describe('a batch', () => {
     expect([batch.partitionLeaderEpoch, batch.baseTimestamp, batch.maxTimestamp]).toEqual([8, NOON, NOON]);
     expect([batch.magic, batch.compression, batch.timestampType]).toEqual([2, 'none', 'CreateTime']);
     expect([batch.lastOffsetDelta, batch.recordCount, batch.nextOffset]).toEqual([0, 1, 1]);
+  });
+});
+
+describe('a walk without objects', () => {
+  const RECORDS: TestRecord[] = [
+    { key: 'k', value: 'one', timestamp: NOON },
+    { key: null, value: null, timestamp: NOON - 5 },
+    { key: 'x'.repeat(300), value: 'y'.repeat(20_000), headers: [['h', 'z'.repeat(200)]], timestamp: NOON + 1e11 },
+    { key: '', value: '', timestamp: NOON },
+  ];
+
+  test.each(['none', 'gzip'] as const)('gives the same as records do (%s)', (compression) => {
+    const bytes = encodeRecordBatch(RECORDS, { baseOffset: 7, compression });
+    const cursor = new RecordCursor(open(bytes));
+    const range = (start: number, length: number): string | null =>
+      length < 0 ? null : cursor.bytes.toString('utf8', start, start + length);
+    const seen = [];
+    while (cursor.advance()) {
+      const { offset, timestamp } = cursor;
+      const key = range(cursor.keyStart, cursor.keyLength);
+      seen.push({ offset, timestamp, key, value: range(cursor.valueStart, cursor.valueLength) });
+    }
+    const records = all(new RecordCursor(open(bytes)));
+    expect(seen).toEqual(
+      records.map((record) => ({
+        offset: record.offset,
+        timestamp: record.timestamp,
+        key: record.key?.toString() ?? null,
+        value: record.text(),
+      })),
+    );
+    expect(seen.map(({ value }) => value)).toEqual(RECORDS.map(({ value }) => value));
+    expect(cursor.advance()).toBe(false);
+  });
+
+  test('refuses an offset that a number cannot hold', () => {
+    const bytes = changed(encodeRecordBatch([{ value: 'v' }]), (batch) => batch.writeBigInt64BE(2n ** 53n, 0));
+    const cursor = new RecordCursor(open(bytes));
+    expect(cursor.advance()).toBe(true);
+    expect(() => cursor.offset).toThrow(/9007199254740992 is above/);
   });
 });

@@ -10,7 +10,7 @@ async function load(pure: string) {
     ...(await import('../../conformance/records.ts')),
     ...(await import('../../../src/protocol/record-batch.ts')),
     ...(await import('../../../src/protocol/open-batch.ts')),
-    ...(await import('../../../src/protocol/record.ts')),
+    ...(await import('../../../src/protocol/record-cursor.ts')),
     ...(await import('../../../src/protocol/crc32c.ts')),
     ...(await import('../../../src/protocol/compression/snappy.ts')),
     errors: await import('../../../src/errors.ts'),
