@@ -11,7 +11,7 @@ export type {
 export type { Logger } from './client/logger.ts';
 export type { ConsumerOptions } from './client/options.ts';
 export { parseProperties } from './client/parse-properties.ts';
-export type { LogLevel } from './client/port.ts';
+export type { ListedTopic, LogLevel } from './client/port.ts';
 export type { RebalanceListener } from './client/rebalances.ts';
 export { RecordBatch } from './client/record-batch.ts';
 export type { TopicPartition } from './fetch/partition.ts';

@@ -8,7 +8,9 @@ export const CONSUME_HELP = `samsa consume: prints the records of topics, with t
 
 Usage: samsa consume -b HOST:PORT -t TOPIC… [OPTIONS]
 
-  -t, --topic TOPIC             a topic; repeatable, further names may also follow without -t
+  -t, --topic TOPIC             a topic; repeatable, further names may also follow without -t. One that begins with ^ is a
+                                regular expression and stands for every topic that matches: with -g without -p also for
+                                those that come later
   -g, --group GROUP             as a member of this group, with the partitions that it is given, and commit;
                                 without it: all partitions, and nothing is committed
   -p, --partition PARTITION     this partition only; repeatable. With -g: begins where the group has committed, and
@@ -30,6 +32,7 @@ Usage: samsa consume -b HOST:PORT -t TOPIC… [OPTIONS]
 ${COMMON_HELP}`;
 
 export interface ConsumeArguments {
+  /** Names, and patterns that begin with `^`. */
   topics: readonly string[];
   /** Empty for all. */
   partitions: readonly number[];
@@ -58,8 +61,7 @@ export function parseConsumeArguments(args: readonly string[]): ConsumeArguments
   if (values.help === true) return null;
   const topics = [...new Set([...(values.topic ?? []), ...positionals])];
   if (topics.length === 0) throw new UsageError('no topic given: -t TOPIC');
-  const wrong = topics.find((topic) => !/^[a-zA-Z0-9._-]{1,249}$/.test(topic));
-  if (wrong !== undefined) throw new UsageError(`-t takes a topic's name: letters, digits and . _ -, not '${wrong}'`);
+  for (const topic of topics) checkTopic(topic);
   const options = consumerOptions(values);
   if (values.group !== undefined) options.groupId = values.group;
   const hasGroup = options.groupId !== undefined;
@@ -76,6 +78,18 @@ export function parseConsumeArguments(args: readonly string[]): ConsumeArguments
     progress: values.progress === true,
     options: completeOptions(options, start),
   };
+}
+
+function checkTopic(topic: string): void {
+  if (!topic.startsWith('^')) {
+    if (/^[a-zA-Z0-9._-]{1,249}$/.test(topic)) return;
+    throw new UsageError(`-t takes a topic's name: letters, digits and . _ -, not '${topic}'`);
+  }
+  try {
+    new RegExp(topic);
+  } catch (error) {
+    throw new UsageError(`-t ${topic} is not a regular expression: ${(error as Error).message}`);
+  }
 }
 
 function defaultStart(hasGroup: boolean): Start {

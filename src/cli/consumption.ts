@@ -75,14 +75,32 @@ export class Consumption {
 
   async #consume(): Promise<void> {
     const { topics, options, partitions } = this.#arguments;
-    const found = (await Promise.all(topics.map((topic) => this.#partitionsOf(topic)))).flat();
+    const isMember = options.groupId !== undefined && partitions.length === 0;
+    const names = topics.filter((topic) => !topic.startsWith('^'));
+    const patterns = topics.filter((topic) => topic.startsWith('^'));
+    // A member waits for the topics that match; whoever reads without a group wants those that are there.
+    const matched = isMember || patterns.length === 0 ? [] : await this.#matching(patterns);
+    const wanted = [...new Set([...names, ...matched])];
+    const found = (await Promise.all(wanted.map((topic) => this.#partitionsOf(topic)))).flat();
     if (this.#arguments.exitsAtEnd) this.#stopAtEnd();
-    if (options.groupId === undefined || partitions.length > 0) await this.#assign(found);
+    if (!isMember) await this.#assign(found);
     else {
       this.#consumer.once('assigned', () => (this.#hasStarted = true));
       this.#consumer.subscribe(topics);
     }
     await this.#print();
+  }
+
+  async #matching(patterns: readonly string[]): Promise<string[]> {
+    const { excludeInternalTopics = true } = this.#arguments.options;
+    const topics = (await this.#consumer.listTopics()).filter(
+      ({ isInternal }) => !excludeInternalTopics || !isInternal,
+    );
+    return patterns.flatMap((pattern) => {
+      const matched = topics.filter(({ topic }) => new RegExp(pattern).test(topic));
+      if (matched.length === 0) throw new CommandError(`no topic matches '${pattern}'`);
+      return matched.map(({ topic }) => topic);
+    });
   }
 
   async #partitionsOf(topic: string): Promise<TopicPartition[]> {

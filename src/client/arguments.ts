@@ -12,10 +12,38 @@ export function topicName(value: unknown, where: string): string {
   throw new ConfigError(`${where} takes ${takes}, not ${value instanceof RegExp ? String(value) : show(value)}`);
 }
 
-export function topicNames(value: unknown, where: string): string[] {
-  const list: unknown[] = typeof value === 'string' ? [value] : Array.isArray(value) ? value : [];
-  if (list.length === 0) throw new ConfigError(`${where} takes an array of topic names with at least one in it`);
-  return [...new Set(list.map((each) => topicName(each, where)))];
+/** What `subscribe` was given: names, and patterns for names. */
+export interface Subscription {
+  topics: readonly string[];
+  patterns: readonly RegExp[];
+}
+
+/** Names, RegExps, and strings that begin with `^`: regular expressions, as in librdkafka. */
+export function subscription(value: unknown, where: string): Subscription {
+  const list: unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
+  if (list.length === 0)
+    throw new ConfigError(`${where} takes an array of topic names and patterns with at least one in it`);
+  const topics = new Set<string>();
+  const patterns: RegExp[] = [];
+  for (const each of list) {
+    if (each instanceof RegExp) patterns.push(stateless(each));
+    else if (typeof each === 'string' && each.startsWith('^')) patterns.push(compiled(each, where));
+    else topics.add(topicName(each, where));
+  }
+  return { topics: [...topics], patterns };
+}
+
+/** With `g` or `y` a RegExp remembers where it was, and matches every other time. */
+function stateless(pattern: RegExp): RegExp {
+  return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''));
+}
+
+function compiled(pattern: string, where: string): RegExp {
+  try {
+    return new RegExp(pattern);
+  } catch (cause) {
+    throw new ConfigError(`${where}: '${pattern}' is not a regular expression: ${(cause as Error).message}`, { cause });
+  }
 }
 
 export function topicPartition(value: unknown, where: string): TopicPartition {

@@ -12,6 +12,7 @@ import type {
   TopicPartitionOffset,
 } from './events.ts';
 import type { ConsumerOptions } from './options.ts';
+import type { ListedTopic } from './port.ts';
 import type { RebalanceListener } from './rebalances.ts';
 import { RecordBatch } from './record-batch.ts';
 import { Session } from './session.ts';
@@ -51,12 +52,15 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   }
 
   /**
-   * Joins the group and reads its share of these topics; replaces the topics subscribed to before.
+   * Joins the group and reads its share of these topics; replaces the topics subscribed to before. Names, RegExps, and strings
+   * that begin with `^` (regular expressions, as in librdkafka), mixed as you like: `subscribe(['orders', /^audit\./])`. A pattern
+   * is looked for anywhere in the name unless it says otherwise, and stands for every topic that matches, new ones within
+   * `metadataMaxAgeMs`; for internal ones only with `excludeInternalTopics: false`.
    *
-   * @throws ConfigError without a groupId, or when partitions were assigned by hand
+   * @throws ConfigError without a groupId, or when partitions were assigned by hand, or for a pattern that is none
    */
-  subscribe(topics: readonly string[] | string, listener: RebalanceListener = {}): void {
-    this.#session.subscribe(check.topicNames(topics, 'subscribe()'), listener);
+  subscribe(topics: string | RegExp | readonly (string | RegExp)[], listener: RebalanceListener = {}): void {
+    this.#session.subscribe(check.subscription(topics, 'subscribe()'), listener);
   }
 
   /** Leaves the group, or gives up the manual assignment. What is finished is committed as at a revocation. */
@@ -64,7 +68,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     this.#session.unsubscribe();
   }
 
-  /** The topics subscribed to. */
+  /** The topics subscribed to. Patterns are given as the topics that they stand for now. */
   subscription(): string[] {
     return [...this.#session.topics];
   }
@@ -138,6 +142,11 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
    */
   async partitionsFor(topic: string): Promise<TopicPartition[]> {
     return this.#session.lookups.partitionsFor(check.topicName(topic, 'partitionsFor()'));
+  }
+
+  /** All topics that there are and that may be seen, Kafka's own ones, too. Bounded by `defaultApiTimeoutMs`. */
+  async listTopics(): Promise<ListedTopic[]> {
+    return this.#session.lookups.listTopics();
   }
 
   /** The offset of the oldest record of each. Bounded by `defaultApiTimeoutMs`. */

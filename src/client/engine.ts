@@ -58,10 +58,17 @@ export class Engine implements EnginePort, EngineContext {
     this.#fetches = new FetchDriver(this);
     this.#commits = new CommitDriver(this, (errorCode, membership) => this.#group?.commitFenced(errorCode, membership));
     this.#lookups = new LookupDriver(this);
-    this.#metadata = new MetadataWatch(this, (topics) => {
-      this.#fetches.fetcher.metadataChanged();
-      this.#group?.metadataChanged(topics);
-    });
+    this.#metadata = new MetadataWatch(
+      this,
+      (topics) => {
+        this.#fetches.fetcher.metadataChanged();
+        this.#group?.metadataChanged(topics);
+      },
+      (topics) => {
+        this.emit({ type: 'subscription', topics });
+        this.#group?.topicsMatched(topics);
+      },
+    );
     const parts = { commits: this.#commits, metadata: this.#metadata, onLeft: () => this.#finishClosing() };
     this.#group = settings.groupId === null ? null : new GroupDriver(this, settings.groupId, parts);
     this.#setAlone(true);
@@ -143,8 +150,8 @@ export class Engine implements EnginePort, EngineContext {
       case 'subscribe':
         this.#start(now);
         this.#setAlone(false);
-        this.#metadata.want(command.topics);
-        this.#group?.subscribe(command.topics, now);
+        this.#metadata.want(command.topics, command.patterns);
+        this.#group?.subscribe(command.topics, command.patterns, now);
         return;
       case 'assign':
         this.#start(now);
@@ -182,6 +189,9 @@ export class Engine implements EnginePort, EngineContext {
         return;
       case 'describeTopic':
         void this.#lookups.describeTopic(command.id, command.topic, command.timeoutMs);
+        return;
+      case 'listTopics':
+        void this.#lookups.listTopics(command.id, command.timeoutMs);
         return;
       case 'listOffsets':
         void this.#lookups.listOffsets(command.id, command.partitions, command.timeoutMs);

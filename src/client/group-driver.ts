@@ -67,8 +67,14 @@ export class GroupDriver {
     this.#on({ type: 'pollExpired' });
   }
 
-  subscribe(topics: readonly string[], now: number): void {
+  /** With patterns the group has to wait for what they stand for: `topicsMatched`. */
+  subscribe(topics: readonly string[], patterns: readonly RegExp[], now: number): void {
     this.#polls.start(now);
+    if (patterns.length === 0) this.#on({ type: 'subscribed', topics });
+  }
+
+  /** What names and patterns stand for, now that all topics are known; again whenever that changes. */
+  topicsMatched(topics: readonly string[]): void {
     this.#on({ type: 'subscribed', topics });
   }
 

@@ -4,7 +4,7 @@ import { Pauses } from '../network/pauses.ts';
 import { listOffsets } from '../protocol/api/list-offsets.ts';
 import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
 import type { EngineContext } from './engine-context.ts';
-import type { ListedOffset, PartitionAtTime } from './port.ts';
+import type { ListedOffset, ListedTopic, PartitionAtTime } from './port.ts';
 import * as requests from './requests.ts';
 
 /** Answers what the application asks about topics and offsets, whether it consumes them or not. */
@@ -23,6 +23,15 @@ export class LookupDriver {
       this.#engine.emit({ type: 'topicDescribed', id, partitions, error: null });
     } catch (error) {
       this.#engine.emit({ type: 'topicDescribed', id, partitions: [], error: toKafkaError(error) });
+    }
+  }
+
+  async listTopics(id: number, timeoutMs: number): Promise<void> {
+    try {
+      const topics = await this.#retried('the topics', timeoutMs, () => this.#askTopics());
+      this.#engine.emit({ type: 'topicsListed', id, topics, error: null });
+    } catch (error) {
+      this.#engine.emit({ type: 'topicsListed', id, topics: [], error: toKafkaError(error) });
     }
   }
 
@@ -46,6 +55,18 @@ export class LookupDriver {
     const errorCode = known?.errorCode ?? ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION;
     if (errorCode !== 0) throw kafkaErrorOf(errorCode, { api: 'Metadata', context: `topic '${topic}'` });
     return (known?.partitions ?? []).map(({ partition }) => ({ topic, partition }));
+  }
+
+  async #askTopics(): Promise<ListedTopic[]> {
+    const { cluster } = this.#engine;
+    await cluster.refreshMetadata([], true);
+    const { listed, topics } = cluster.metadata;
+    return [...(listed ?? [])].sort().flatMap((topic) => {
+      const known = topics.get(topic);
+      if (known === undefined) return [];
+      const partitions = known.partitions.map(({ partition }) => ({ topic, partition }));
+      return [{ topic, isInternal: known.isInternal, partitions }];
+    });
   }
 
   async #askOffsets(asked: readonly PartitionAtTime[]): Promise<ListedOffset[]> {

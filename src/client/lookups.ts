@@ -2,13 +2,14 @@ import type { KafkaError } from '../errors.ts';
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, partitionKey, type TopicPartition } from '../fetch/partition.ts';
 import { Calls } from './calls.ts';
 import type { PartitionOffset, PartitionOffsetAtTime } from './events.ts';
-import type { EngineEvent, EnginePort, ListedOffset, PartitionAtTime } from './port.ts';
+import type { EngineEvent, EnginePort, ListedOffset, ListedTopic, PartitionAtTime } from './port.ts';
 
 /** What the application asks about topics and offsets: the questions through the port, and their answers. */
 export class Lookups {
   readonly #engine: EnginePort;
   readonly #timeoutMs: number;
   readonly #topics = new Calls<readonly TopicPartition[]>();
+  readonly #listings = new Calls<readonly ListedTopic[]>();
   readonly #offsets = new Calls<readonly ListedOffset[]>();
 
   constructor(engine: EnginePort, timeoutMs: number) {
@@ -19,6 +20,11 @@ export class Lookups {
   async partitionsFor(topic: string): Promise<TopicPartition[]> {
     const timeoutMs = this.#timeoutMs;
     return [...(await this.#topics.start((id) => this.#engine.send({ type: 'describeTopic', id, topic, timeoutMs })))];
+  }
+
+  async listTopics(): Promise<ListedTopic[]> {
+    const timeoutMs = this.#timeoutMs;
+    return [...(await this.#listings.start((id) => this.#engine.send({ type: 'listTopics', id, timeoutMs })))];
   }
 
   beginningOffsets(partitions: readonly TopicPartition[]): Promise<PartitionOffset[]> {
@@ -41,12 +47,17 @@ export class Lookups {
     this.#topics.settle(event.id, event.partitions, event.error);
   }
 
+  onTopicsListed(event: EngineEvent & { type: 'topicsListed' }): void {
+    this.#listings.settle(event.id, event.topics, event.error);
+  }
+
   onOffsetsListed(event: EngineEvent & { type: 'offsetsListed' }): void {
     this.#offsets.settle(event.id, event.offsets, event.error);
   }
 
   failAll(error: KafkaError): void {
     this.#topics.failAll(error);
+    this.#listings.failAll(error);
     this.#offsets.failAll(error);
   }
 

@@ -66,6 +66,8 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   metadataMaxAgeMs?: number;
   /** Let the broker create a topic that is subscribed to, if it is set up so. Default true, as in Java. */
   allowAutoCreateTopics?: boolean;
+  /** A pattern in `subscribe` stands for no internal topic, such as `__consumer_offsets`. Default true. */
+  excludeInternalTopics?: boolean;
   /** samsa's own: a longer response is refused before it is read. Default 104858112 (100 MiB + 512). */
   receiveMessageMaxBytes?: number;
   /** samsa's own: a compressed batch that would grow beyond this is refused. Default 104857600 (100 MiB). */

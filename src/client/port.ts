@@ -18,8 +18,11 @@ export interface PositionedPartition extends TopicPartition {
 }
 
 export type EngineCommand =
-  /** Join the group with these topics; replaces the topics subscribed to before. */
-  | { type: 'subscribe'; topics: readonly string[] }
+  /**
+   * Join the group with these topics and all that match one of the patterns, now or later; replaces what was subscribed to
+   * before. With patterns, `subscription` says what they stand for.
+   */
+  | { type: 'subscribe'; topics: readonly string[]; patterns: readonly RegExp[] }
   /** Give up the subscription or the manual assignment: leave the group, stop fetching. */
   | { type: 'unsubscribe' }
   /** Without a group: what is read from now on, all of it. */
@@ -48,6 +51,8 @@ export type EngineCommand =
   | { type: 'fetchCommitted'; id: number; partitions: readonly TopicPartition[]; timeoutMs: number }
   /** Answered by `topicDescribed` with the same id. */
   | { type: 'describeTopic'; id: number; topic: string; timeoutMs: number }
+  /** Answered by `topicsListed` with the same id. */
+  | { type: 'listTopics'; id: number; timeoutMs: number }
   /** Answered by `offsetsListed` with the same id. */
   | { type: 'listOffsets'; id: number; partitions: readonly PartitionAtTime[]; timeoutMs: number }
   /** The answer to `revoking`. */
@@ -58,6 +63,8 @@ export type EngineCommand =
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export type EngineEvent =
+  /** What a subscription with patterns stands for now. */
+  | { type: 'subscription'; topics: readonly string[] }
   /**
    * A generation of the group has begun, and has given these in addition to what is still owned (none, where all was revoked
    * before); the consumer answers with `start` for each.
@@ -80,6 +87,7 @@ export type EngineEvent =
   | { type: 'committed'; id: number; committed: readonly OffsetToCommit[]; error: KafkaError | null }
   | { type: 'committedOffsets'; id: number; offsets: readonly CommittedOffset[]; error: KafkaError | null }
   | { type: 'topicDescribed'; id: number; partitions: readonly TopicPartition[]; error: KafkaError | null }
+  | { type: 'topicsListed'; id: number; topics: readonly ListedTopic[]; error: KafkaError | null }
   | { type: 'offsetsListed'; id: number; offsets: readonly ListedOffset[]; error: KafkaError | null }
   /** Something failed that is tried again. */
   | { type: 'trouble'; error: KafkaError }
@@ -87,6 +95,14 @@ export type EngineEvent =
   | { type: 'failed'; error: KafkaError }
   | { type: 'log'; level: LogLevel; message: string }
   | { type: 'closed' };
+
+/** A topic of the cluster, as `listTopics()` gives it. */
+export interface ListedTopic {
+  topic: string;
+  /** One of Kafka's own, such as `__consumer_offsets`. */
+  isInternal: boolean;
+  partitions: TopicPartition[];
+}
 
 /** A question to ListOffsets: milliseconds since 1970, or one of its own names for the ends of a log (−2, −1). */
 export interface PartitionAtTime extends TopicPartition {

@@ -14,6 +14,7 @@ import type { EngineEvent, EnginePort } from './port.ts';
 import { Reading } from './reading.ts';
 import { Rebalances, type RebalanceListener } from './rebalances.ts';
 import { Reporting, type Listeners } from './reporting.ts';
+import type { Subscription } from './arguments.ts';
 import type { Settings } from './validate.ts';
 
 /** The end of the time for `close()` that is kept for the commit and the goodbye, whatever the application holds. */
@@ -81,7 +82,7 @@ export class Session<K, V> {
     this.#followSignal(options.signal);
   }
 
-  subscribe(topics: readonly string[], listener: RebalanceListener): void {
+  subscribe({ topics, patterns }: Subscription, listener: RebalanceListener): void {
     this.#mustGoOn();
     if (this.settings.groupId === null)
       throw new ConfigError('subscribe() needs a groupId; to read without a group, use assign()');
@@ -89,7 +90,7 @@ export class Session<K, V> {
     this.#mode = 'subscribed';
     this.topics = topics;
     this.#listener = listener;
-    this.#engine.send({ type: 'subscribe', topics });
+    this.#engine.send({ type: 'subscribe', topics, patterns });
   }
 
   assign(partitions: readonly (TopicPartition & { startAt: StartAt })[]): void {
@@ -213,6 +214,9 @@ export class Session<K, V> {
 
   #onEvent(event: EngineEvent): void {
     switch (event.type) {
+      case 'subscription':
+        this.topics = event.topics;
+        return;
       case 'records': {
         const { topic, partition, epoch, bytes } = event;
         const delivery = this.#current(event);
@@ -253,6 +257,9 @@ export class Session<K, V> {
         return;
       case 'topicDescribed':
         this.#lookups.onTopicDescribed(event);
+        return;
+      case 'topicsListed':
+        this.#lookups.onTopicsListed(event);
         return;
       case 'offsetsListed':
         this.#lookups.onOffsetsListed(event);

@@ -35,6 +35,7 @@ export interface Settings {
   socketConnectionSetupTimeoutMs: number;
   metadataMaxAgeMs: number;
   allowAutoCreateTopics: boolean;
+  excludeInternalTopics: boolean;
   receiveMessageMaxBytes: number;
   maxDecompressedBytes: number;
 }
@@ -89,6 +90,7 @@ export const RULES: Readonly<Record<keyof ConsumerOptions, Rule>> = {
   socketConnectionSetupTimeoutMs: int(10000, 1),
   metadataMaxAgeMs: int(300000, 1),
   allowAutoCreateTopics: { kind: 'boolean', default: true },
+  excludeInternalTopics: { kind: 'boolean', default: true },
   receiveMessageMaxBytes: int(104858112, 1024),
   maxDecompressedBytes: int(104857600, 1),
   codecs: { kind: 'object' },

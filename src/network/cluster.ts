@@ -44,6 +44,8 @@ interface Opening {
 
 interface Refresh {
   readonly topics: Set<string>;
+  /** Every topic there is, besides. */
+  isList: boolean;
   readonly done: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: KafkaError) => void;
@@ -83,11 +85,16 @@ export class Cluster {
     return opening.promise;
   }
 
-  /** Asks for these topics, and joins what is asked for already. Resolves once an answer is in, however long that takes. */
-  refreshMetadata(topics: Iterable<string>): Promise<void> {
+  /**
+   * Asks for these topics, and joins what is asked for already. Resolves once an answer is in, however long that takes.
+   *
+   * @param isList asks for all that there are, too: `metadata.listed` has their names then
+   */
+  refreshMetadata(topics: Iterable<string>, isList = false): Promise<void> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
     this.#queued ??= newRefresh();
     for (const topic of topics) this.#queued.topics.add(topic);
+    this.#queued.isList ||= isList;
     const { done } = this.#queued;
     if (!this.#refreshing) void this.#refreshLoop();
     return done;
@@ -135,7 +142,7 @@ export class Cluster {
       const refresh = this.#queued;
       this.#queued = null;
       try {
-        await this.#refreshOnce(refresh.topics);
+        await this.#refreshOnce(refresh);
         attempt = 0;
         refresh.resolve();
       } catch (error) {
@@ -156,10 +163,19 @@ export class Cluster {
     this.#refreshing = false;
   }
 
-  async #refreshOnce(topics: Set<string>): Promise<void> {
+  async #refreshOnce({ topics, isList }: Refresh): Promise<void> {
+    if (!isList) return this.#ask([...topics]);
+    await this.#ask(null);
+    // What the list has not is asked for by name: the broker says why, or makes the topic.
+    const missing = [...topics].filter((name) => this.metadata.listed?.has(name) !== true);
+    if (missing.length > 0) await this.#ask(missing);
+  }
+
+  /** @param topics `null` for all */
+  async #ask(topics: readonly string[] | null): Promise<void> {
     const connection = await this.#generalConnection();
     const response = await connection.send(metadataApi, {
-      topics: [...topics].map((name) => ({ topicId: NO_UUID, name })),
+      topics: topics?.map((name) => ({ topicId: NO_UUID, name })) ?? null,
       allowAutoTopicCreation: this.#options.allowAutoCreateTopics,
       includeClusterAuthorizedOperations: false,
       includeTopicAuthorizedOperations: false,
@@ -173,7 +189,7 @@ export class Cluster {
       throw error;
     }
     if (errorCode !== 0) throw kafkaErrorOf(errorCode, { api: 'Metadata' });
-    this.metadata.update(response);
+    this.metadata.update(response, topics === null);
   }
 
   /** Any broker will do: the one in use, else the known ones in random order, else the bootstrap list (KIP-899). */
@@ -267,13 +283,14 @@ function newRefresh(topics = new Set<string>()): Refresh {
     resolve = onResolve;
     reject = onReject;
   });
-  return { topics, done, resolve, reject };
+  return { topics, isList: false, done, resolve, reject };
 }
 
 /** What failed is asked again together with what was asked for since; both askers hear of the one answer. */
 function mergeRefresh(failed: Refresh, queued: Refresh | null): Refresh {
   if (queued === null) return failed;
   for (const topic of queued.topics) failed.topics.add(topic);
+  failed.isList ||= queued.isList;
   failed.done.then(queued.resolve, queued.reject);
   return failed;
 }

@@ -31,13 +31,22 @@ export interface TopicMetadata {
 export class ClusterMetadata {
   brokers = new Map<number, BrokerAddress>();
   topics = new Map<string, TopicMetadata>();
+  /** The names of all topics, where all were asked for; `null` before that. */
+  listed: ReadonlySet<string> | null = null;
+  /**
+   * Of these, what the newest list has not, and the one before it had. A broker that has only just started may not know them
+   * yet: what two lists in a row have not is gone.
+   */
+  doubtful: ReadonlySet<string> = new Set();
   #namesById = new Map<string, string>();
 
   /**
    * Takes in an answer. A partition's leader is never replaced by one of an older epoch (KIP-320): two brokers may be of
    * different minds for a while. A new topic id means a new topic, whose epochs start again.
+   *
+   * @param isList all topics were asked for
    */
-  update(response: MetadataResponse): void {
+  update(response: MetadataResponse, isList = false): void {
     if (response.brokers.length > 0) {
       this.brokers = new Map(
         response.brokers.map((broker) => [
@@ -46,6 +55,7 @@ export class ClusterMetadata {
         ]),
       );
     }
+    if (isList) this.#takeList(response);
     for (const topic of response.topics) {
       if (topic.name === null) continue;
       const known = this.topics.get(topic.name);
@@ -81,6 +91,18 @@ export class ClusterMetadata {
         partitions,
       });
     }
+  }
+
+  #takeList(response: MetadataResponse): void {
+    const listed = new Set(response.topics.flatMap(({ name }) => name ?? []));
+    const missing = [...(this.listed ?? [])].filter((name) => !listed.has(name));
+    const doubtful = missing.filter((name) => !this.doubtful.has(name));
+    for (const name of missing) {
+      if (this.doubtful.has(name)) this.topics.delete(name);
+    }
+    for (const name of doubtful) listed.add(name);
+    this.listed = listed;
+    this.doubtful = new Set(doubtful);
   }
 
   partition(topic: string, partition: number): PartitionMetadata | undefined {

@@ -85,6 +85,7 @@ describe('samsa consume: arguments', () => {
     ['-t x', /^no broker given: -b /],
     ['-b a:1', /^no topic given: -t /],
     ['-b a:1 -t x/y', /^-t takes .* not 'x\/y'$/],
+    ['-b a:1 -t ^x(', /^-t \^x\( is not a regular expression: /],
     ['-b a:1 -t x --unknown', /^unknown option '--unknown' \(see samsa consume --help\)$/],
     ['-b a:1 -t x -z', /^unknown option '-z'/],
     ['-b a:1 -t', /^option '-t' takes a value/],

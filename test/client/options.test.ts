@@ -166,11 +166,22 @@ describe('servers', () => {
 
 describe('arguments', () => {
   it('topic names', () => {
-    expect(check.topicNames('orders', 'subscribe()')).toEqual(['orders']);
-    expect(check.topicNames(['a', 'b', 'a'], 'subscribe()')).toEqual(['a', 'b']);
-    for (const value of [undefined, [], 5, [''], ['.'], ['..'], ['a b'], ['a'.repeat(250)], [5], [/x/], [null]]) {
-      expect(refusalOf(() => check.topicNames(value, 'subscribe()'))).toMatch(/^subscribe\(\) takes/);
+    const named = (...topics: string[]): unknown => ({ topics, patterns: [] });
+    expect(check.subscription('orders', 'subscribe()')).toEqual(named('orders'));
+    expect(check.subscription(['a', 'b', 'a'], 'subscribe()')).toEqual(named('a', 'b'));
+    for (const value of [undefined, [], 5, [''], ['.'], ['..'], ['a b'], ['a'.repeat(250)], [5], [[/x/]], [null]]) {
+      expect(refusalOf(() => check.subscription(value, 'subscribe()'))).toMatch(/^subscribe\(\) takes/);
     }
+  });
+
+  it('patterns: RegExps without a memory, and strings that begin with ^', () => {
+    const { topics, patterns } = check.subscription(['a', /^B/gi, '^c.*[0-9]$'], 'subscribe()');
+    expect(topics).toEqual(['a']);
+    expect(patterns).toEqual([/^B/i, /^c.*[0-9]$/]);
+    expect(check.subscription(/x/, 'subscribe()')).toEqual({ topics: [], patterns: [/x/] });
+    expect(refusalOf(() => check.subscription('^a(', 'subscribe()'))).toMatch(
+      /^subscribe\(\): '\^a\(' is not a regular expression: .*Unterminated/,
+    );
   });
 
   it('partitions', () => {

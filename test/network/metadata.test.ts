@@ -36,6 +36,34 @@ function known(...responses: MetadataResponse[]): ClusterMetadata {
   return metadata;
 }
 
+describe('a list of all topics', () => {
+  const list = (...names: string[]): MetadataResponse => {
+    const [topic] = response([partition(0, 1, 1)]).topics;
+    if (topic === undefined) throw new Error('no topic');
+    return { ...response([]), topics: names.map((name) => ({ ...topic, name, topicId: NO_UUID })) };
+  };
+
+  it('what one list has not is doubtful, what two in a row have not is gone', () => {
+    const metadata = new ClusterMetadata();
+    expect(metadata.listed).toBeNull();
+    metadata.update(list('a', 'b'), true);
+    metadata.update(list('a'), true);
+    expect([...(metadata.listed ?? [])].sort()).toEqual(['a', 'b']);
+    expect([...metadata.doubtful]).toEqual(['b']);
+    metadata.update(list('c')); // an answer about some says nothing of the others
+    metadata.update(list('a'), true);
+    expect([...(metadata.listed ?? [])]).toEqual(['a']);
+    expect([...metadata.doubtful]).toEqual([]);
+    expect([...metadata.topics.keys()]).toEqual(['a', 'c']);
+  });
+
+  it('what comes back in time has never been away', () => {
+    const metadata = new ClusterMetadata();
+    for (const names of [['a', 'b'], ['a'], ['b', 'a'], ['a']]) metadata.update(list(...names), true);
+    expect([...(metadata.listed ?? [])].sort()).toEqual(['a', 'b']);
+  });
+});
+
 describe('leaders (KIP-320)', () => {
   it.each([
     ['a newer epoch is taken', response([partition(0, 2, 8)]), { leader: 2, leaderEpoch: 8 }],
