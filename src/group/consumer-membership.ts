@@ -1,0 +1,224 @@
+/**
+ * What a member of a consumer group (KIP-848) knows and can do: its state and the moves, the epoch, what it owns, what is out. It holds
+ * the facts and sends what is due; which event leads to which move is in consumer.ts, the way to the target in reconciliation.ts.
+ */
+import { ERROR_CODES } from '../protocol/error-codes.ts';
+import type { KafkaError } from '../errors.ts';
+import { BackOff } from './back-off.ts';
+import type { ConsumerGroupAction, ConsumerGroupOptions, ConsumerSubscription } from './consumer-events.ts';
+import { type ConsumerGroupState, isLegalConsumerMove } from './consumer-states.ts';
+import { CoordinatorSearch } from './coordinator-search.ts';
+import type { LogLevel } from './events.ts';
+import { HeartbeatFields, JOIN_EPOCH, type MemberIdentity } from './heartbeat-fields.ts';
+import { named, type OwnedPartition } from './topic-ids.ts';
+
+/** Where the member wants to end up; how far it has come is its state. */
+export type ConsumerGoal = 'unsubscribed' | 'member' | 'stale' | 'closed';
+
+/** Kafka's default, until the broker says its own. */
+const HEARTBEAT_INTERVAL_MS = 5_000;
+
+/** States in which the broker counts on heartbeats, or is to take the member in. */
+const BEATING: readonly ConsumerGroupState[] = ['joining', 'reconciling', 'acknowledging', 'stable', 'prepare-leaving'];
+
+export class ConsumerMembership {
+  readonly options: ConsumerGroupOptions;
+  readonly search: CoordinatorSearch;
+  readonly fields: HeartbeatFields;
+  /** After errors that pass. */
+  readonly retryBackOff: BackOff;
+  /** After being thrown out; a member that is taken in and thrown out again and again must not spin. */
+  readonly rejoinBackOff: BackOff;
+  goal: ConsumerGoal = 'unsubscribed';
+  identity: MemberIdentity;
+  subscription: ConsumerSubscription = { topics: [], regex: null };
+  /** What the application has, or is giving up at the moment: what the broker is told. */
+  owned: readonly OwnedPartition[] = [];
+  /** What `revoke` named, until `revoked`; `null` where the application holds nothing of ours back. */
+  revoking: { partitions: readonly OwnedPartition[]; lost: boolean } | null = null;
+  /** Not before this may the next heartbeat go out. */
+  heartbeatAt = 0;
+  /** Not before this may one go out that joins. */
+  #joinAt = 0;
+  heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS;
+  /** The heartbeat that is out. */
+  pending: { id: number; sentAt: number; isJoin: boolean } | null = null;
+  /** A heartbeat that joins has gone out since the last one that leaves: the broker may count on this member. */
+  #mayBeKnown = false;
+  #state: ConsumerGroupState = 'unsubscribed';
+  #lastId = 0;
+  #actions: ConsumerGroupAction[] = [];
+
+  constructor(options: ConsumerGroupOptions) {
+    this.options = options;
+    this.identity = { memberId: options.memberId, memberEpoch: JOIN_EPOCH };
+    const backOff = { firstMs: options.retryBackoffMs, maxMs: options.retryBackoffMaxMs, random: options.random };
+    this.search = new CoordinatorSearch(new BackOff(backOff));
+    this.retryBackOff = new BackOff(backOff);
+    this.rejoinBackOff = new BackOff(backOff);
+    this.fields = new HeartbeatFields(options);
+  }
+
+  get state(): ConsumerGroupState {
+    return this.#state;
+  }
+
+  emit(action: ConsumerGroupAction): void {
+    this.#actions.push(action);
+  }
+
+  log(level: LogLevel, message: string): void {
+    this.emit({ type: 'log', level, message: `group '${this.options.groupId}': ${message}` });
+  }
+
+  takeActions(): ConsumerGroupAction[] {
+    const actions = this.#actions;
+    this.#actions = [];
+    return actions;
+  }
+
+  moveTo(next: ConsumerGroupState, cause: string): void {
+    const from = this.#state;
+    if (!isLegalConsumerMove(from, next)) throw new Error(`group: illegal move ${from} → ${next} (${cause})`);
+    this.#state = next;
+    const { memberId, memberEpoch } = this.identity;
+    this.log(
+      next === 'fatal' ? 'error' : 'info',
+      `${from} → ${next}: ${cause} (member '${memberId}', epoch ${memberEpoch})`,
+    );
+  }
+
+  get isBeating(): boolean {
+    return BEATING.includes(this.#state);
+  }
+
+  /** Takes in what the broker says about who this is. */
+  identify(memberId: string | null, memberEpoch: number): void {
+    const before = this.identity;
+    this.identity = { memberId: memberId === null || memberId === '' ? before.memberId : memberId, memberEpoch };
+    if (before.memberEpoch === memberEpoch && before.memberId === this.identity.memberId) return;
+    this.emit({ type: 'epochChanged', ...this.#authority });
+  }
+
+  revoke(partitions: readonly OwnedPartition[]): void {
+    this.revoking = { partitions, lost: false };
+    this.emit({ type: 'revoke', partitions: named(partitions), lost: false, ...this.#authority });
+  }
+
+  assign(added: readonly OwnedPartition[]): void {
+    this.owned = [...this.owned, ...added];
+    this.emit({ type: 'assign', partitions: named(this.owned), added: named(added), ...this.#authority });
+  }
+
+  /** What is owned, or being revoked, is another member's by now: nothing of it can be committed. */
+  loseAll(): void {
+    const first = this.revoking?.partitions ?? [];
+    const isLostAlready = this.revoking?.lost === true;
+    const partitions = [...first, ...this.owned.filter((each) => !first.includes(each))];
+    this.owned = [];
+    if (partitions.length === 0 || isLostAlready) return;
+    this.revoking = { partitions, lost: true };
+    this.emit({ type: 'revoke', partitions: named(partitions), lost: true, ...this.#authority });
+  }
+
+  /** The group has gone on without this member. */
+  throwOut(cause: string, now: number): void {
+    this.#mayBeKnown = false;
+    this.pending = null;
+    this.#joinAt = now + this.rejoinBackOff.nextAfterFreeTry();
+    this.loseAll();
+    this.moveTo('fenced', cause);
+    if (this.revoking === null) this.settle(cause);
+  }
+
+  /** Gives up what is owned, one revocation after the other, then leaves. Heartbeats go on meanwhile. */
+  giveUp(cause: string): void {
+    if (this.revoking !== null) return;
+    if (this.owned.length > 0) this.revoke(this.owned);
+    else this.leave(cause);
+  }
+
+  /** The last heartbeat, where the broker would miss us; does not wait for the application. Then `settle`. */
+  leave(cause: string): void {
+    this.pending = null;
+    if (!this.#mayBeKnown || !this.search.isKnown) return this.settle(cause);
+    this.moveTo('leaving', cause);
+    this.#mayBeKnown = false;
+    const id = this.#nextId();
+    this.pending = { id, sentAt: 0, isJoin: false };
+    this.emit({ type: 'sendHeartbeat', id, request: this.fields.leave(this.identity) });
+  }
+
+  /** In no group: to where the goal is, which may have changed meanwhile, as soon as the application is done, too. */
+  settle(cause: string): void {
+    this.pending = null;
+    this.identity = { ...this.identity, memberEpoch: JOIN_EPOCH };
+    this.fields.forget();
+    if (this.revoking !== null && this.goal !== 'stale') return; // `revoked` calls again
+    if (this.goal === 'member') {
+      this.heartbeatAt = this.#joinAt;
+      this.moveTo('joining', cause);
+    } else if (this.goal === 'stale') this.moveTo('stale', cause);
+    else if (this.#state !== 'unsubscribed') this.moveTo('unsubscribed', cause);
+    if (this.goal === 'closed') this.emit({ type: 'left' });
+  }
+
+  fail(error: KafkaError): void {
+    const { code } = error;
+    // The place is another's, or there is none: nothing to leave.
+    const isPlaceless = code === ERROR_CODES.FENCED_INSTANCE_ID || code === ERROR_CODES.UNRELEASED_INSTANCE_ID;
+    if (isPlaceless || this.identity.memberEpoch <= JOIN_EPOCH) this.#mayBeKnown = false;
+    this.pending = null;
+    this.loseAll();
+    this.moveTo('fatal', error.message);
+    this.emit({ type: 'fail', error });
+  }
+
+  /** Looks for the coordinator again; what was out on its connection is void, the membership is not. */
+  loseCoordinator(cause: string, now: number): void {
+    if (!this.search.isKnown) return;
+    this.log('warn', `coordinator lost: ${cause}`);
+    this.emit({ type: 'coordinatorUnknown' });
+    this.search.lost(now);
+    this.pending = null;
+    this.fields.forget();
+    if (this.#state === 'leaving') this.settle(cause);
+  }
+
+  /** Sends what is due. */
+  pursue(now: number): void {
+    if (this.isBeating && now >= this.search.dueAt) {
+      const id = this.#nextId();
+      this.search.begin(id);
+      this.emit({ type: 'findCoordinator', id });
+    }
+    if (now >= this.#heartbeatDueAt()) this.#sendHeartbeat(now);
+  }
+
+  /** When `pursue` next has something to do; Infinity while only an answer or the application can move things. */
+  deadline(): number {
+    return Math.min(this.isBeating ? this.search.dueAt : Infinity, this.#heartbeatDueAt());
+  }
+
+  #heartbeatDueAt(): number {
+    return this.isBeating && this.search.isKnown && this.pending === null ? this.heartbeatAt : Infinity;
+  }
+
+  #sendHeartbeat(now: number): void {
+    const id = this.#nextId();
+    const isJoin = this.identity.memberEpoch === JOIN_EPOCH;
+    if (isJoin) this.#mayBeKnown = true;
+    this.pending = { id, sentAt: now, isJoin };
+    this.heartbeatAt = now + this.heartbeatIntervalMs;
+    this.emit({ type: 'sendHeartbeat', id, request: this.fields.next(this.identity, this.subscription, this.owned) });
+  }
+
+  get #authority(): { generation: number; memberId: string } {
+    return { generation: this.identity.memberEpoch, memberId: this.identity.memberId };
+  }
+
+  #nextId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+}
