@@ -1,9 +1,11 @@
+import { ProtocolError } from '../../src/errors.ts';
 import { apiByName } from '../../src/protocol/apis.ts';
 import * as consumerProtocol from '../../src/protocol/consumer-protocol.ts';
 import * as header from '../../src/protocol/header.ts';
 import { Reader, type DecodeFn } from '../../src/protocol/reader.ts';
 import { Writer, type EncodeFn } from '../../src/protocol/writer.ts';
 import { difference, messageOf, type Shape } from './fields.ts';
+import { byteOf, fieldAt, firstDifference } from './locate.ts';
 import { SHAPES } from './shapes.ts';
 
 /** One line of a vectors file. */
@@ -113,62 +115,106 @@ function versionsOf(name: string, kind: Vector['kind']): Versions | undefined {
       };
 }
 
+/** What is wrong with a case. */
+export interface Failure {
+  message: string;
+  /** Of the body: the first byte that is not as it must be, or that cannot be decoded. Left out where that makes no sense. */
+  byte?: number;
+  /** Such as `topics[0].name`. */
+  field?: string;
+}
+
 /** What is wrong with a vector, nothing if it passes: encode(json) = hex, decode(hex) = json, encode(decode(hex)) = hex. */
-export function runMessageCase(vector: Vector): string[] {
+export function runMessageCase(vector: Vector): Failure[] {
   let codec: Codec;
+  let message: Record<string, unknown>;
   try {
     codec = codecFor(vector.api, vector.kind, vector.version);
+    message = messageOf(codec.shape, vector.json);
+    checkKeyAndFlags(vector);
   } catch (error) {
-    return [String(error)];
+    return [{ message: String(error) }];
   }
   const bytes = Buffer.from(vector.hex, 'hex');
-  const failures: string[] = [];
-  const check = (step: string, run: () => string | null): void => {
-    let problem: string | null;
+  const failures: Failure[] = [];
+  const check = (step: string, run: () => Failure | null): void => {
+    let failure: Failure | null;
     try {
-      problem = run();
+      failure = run();
     } catch (error) {
-      problem = String(error);
+      failure = failureOf(error, codec, message);
     }
-    if (problem !== null) failures.push(`${step}: ${problem}`);
+    if (failure !== null) failures.push({ ...failure, message: `${step}: ${failure.message}` });
   };
   // Unknown tagged fields are dropped by encoding, so there the bytes are compared with those of the json.
   const expected = vector.case === 'tagged' ? null : bytes;
-  check('json', () => keyAndFlags(vector));
   check('encode', () => {
-    const message = messageOf(codec.shape, vector.json);
     const encoded = codec.encode(message);
-    return expected === null ? difference(codec.decode(encoded), message) : byteDifference(codec, encoded, expected);
+    return expected === null
+      ? fieldDifference(codec, codec.decode(encoded), message)
+      : byteDifference(codec, encoded, expected, message);
   });
-  check('decode', () => difference(codec.decode(bytes), messageOf(codec.shape, vector.json)));
+  check('decode', () => fieldDifference(codec, codec.decode(bytes), message));
   check('encode again', () => {
     const again = codec.encode(codec.decode(bytes));
-    return byteDifference(codec, again, expected ?? codec.encode(messageOf(codec.shape, vector.json)));
+    return byteDifference(codec, again, expected ?? codec.encode(message), message);
   });
   return failures;
 }
 
-function keyAndFlags(vector: Vector): string | null {
-  if (vector.kind === 'data') return null;
-  const api = apiByName(vector.api);
-  if (api === undefined || api.key !== vector.apiKey) return `key ${api?.key ?? '-'}, expected ${vector.apiKey}`;
-  const flexible = vector.version >= api.flexibleFrom;
-  return flexible === vector.flexible ? null : `flexible is ${flexible}, expected ${vector.flexible}`;
+function checkKeyAndFlags({ kind, api: name, apiKey, version, flexible: expected }: Vector): void {
+  if (kind === 'data') return;
+  const api = apiByName(name);
+  if (api?.key !== apiKey) throw new Error(`key ${api?.key ?? '-'}, expected ${apiKey}`);
+  const flexible = version >= api.flexibleFrom;
+  if (flexible !== expected) throw new Error(`flexible is ${flexible}, expected ${expected}`);
+}
+
+/** A decoder that throws says at which byte; which field is there the expected message tells. */
+function failureOf(error: unknown, codec: Codec, message: Record<string, unknown>): Failure {
+  if (!(error instanceof ProtocolError)) return { message: String(error) };
+  const field = fieldAt(codec, message, error.position);
+  const where = field === null ? '' : ` in ${field}`;
+  return { message: `${String(error)}${where}`, byte: error.position, ...(field === null ? {} : { field }) };
+}
+
+/** The first field that differs, and the byte where it begins. */
+function fieldDifference(codec: Codec, actual: unknown, expected: Record<string, unknown>): Failure | null {
+  const problem = difference(actual, expected);
+  if (problem === null) return null;
+  const field = fieldOf(problem);
+  const byte = byteOf(codec, expected, field);
+  return byte === -1 ? { message: problem, field } : { message: `byte ${byte}; ${problem}`, byte, field };
 }
 
 /** The first byte that differs, and the field that it spoils as far as our own decoder can tell. */
-function byteDifference(codec: Codec, actual: Buffer, expected: Buffer): string | null {
-  if (actual.equals(expected)) return null;
-  let at = 0;
-  while (at < actual.length && at < expected.length && actual[at] === expected[at]) at++;
-  let field: string;
+function byteDifference(
+  codec: Codec,
+  actual: Buffer,
+  expected: Buffer,
+  message: Record<string, unknown>,
+): Failure | null {
+  const byte = firstDifference(actual, expected);
+  if (byte === -1) return null;
+  let problem: string | null;
   try {
-    field = difference(codec.decode(actual), codec.decode(expected)) ?? 'no field differs';
-  } catch (error) {
-    field = String(error);
+    problem = difference(codec.decode(actual), codec.decode(expected));
+  } catch {
+    problem = null; // one of them is no message
   }
+  const field = problem === null ? fieldAt(codec, message, byte) : fieldOf(problem);
   const [ours, theirs] = [actual, expected].map((b) =>
-    at < b.length ? `0x${b.toString('hex', at, at + 1)}` : 'the end',
+    byte < b.length ? `0x${b.toString('hex', byte, byte + 1)}` : 'the end',
   );
-  return `byte ${at} is ${ours}, expected ${theirs}; ${field}`;
+  const where = problem ?? (field === null ? 'no field can be told' : `in ${field}`);
+  return {
+    message: `byte ${byte} is ${ours}, expected ${theirs}; ${where}`,
+    byte,
+    ...(field === null ? {} : { field }),
+  };
+}
+
+/** Of what `difference()` says. */
+function fieldOf(problem: string): string {
+  return problem.slice(0, problem.indexOf(':'));
 }

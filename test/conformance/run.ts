@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { runAssignorCase } from './assignors.ts';
-import { runMessageCase, type Vector } from './messages.ts';
+import { runMessageCase, type Failure, type Vector } from './messages.ts';
 import { runRecordCase } from './records.ts';
 
 // Walks a directory of vectors: *.jsonl (messages), records/*.bin with its .json, assignors/*.jsonl.
@@ -10,18 +10,25 @@ import { runRecordCase } from './records.ts';
 export interface Result {
   /** Such as `Fetch.jsonl:12 response v12 typical`. */
   name: string;
-  failures: string[];
+  /** In the summary: the API or the file, and the version where there is one. */
+  row: string;
+  version: number | null;
+  failures: Failure[];
 }
 
-/**
- * @param only names of files (without ending), APIs or folders; all where it is empty. One that matches nothing fails.
- */
-export function* runVectors(dir: string, only: readonly string[] = []): Generator<Result> {
-  const unmatched = new Set(only);
+export interface Choice {
+  /** Names of files (without ending) or folders; all where it is empty. One that matches nothing fails. */
+  only?: readonly string[];
+  /** What to leave out, in the same way. */
+  except?: readonly string[];
+}
+
+export function* runVectors(dir: string, { only = [], except = [] }: Choice = {}): Generator<Result> {
+  const unmatched = new Set([...only, ...except]);
   const wanted = (...names: string[]): boolean => {
-    const matches = names.filter((name) => only.includes(name));
-    for (const name of matches) unmatched.delete(name);
-    return only.length === 0 || matches.length > 0;
+    for (const name of names) unmatched.delete(name);
+    if (names.some((name) => except.includes(name))) return false;
+    return only.length === 0 || names.some((name) => only.includes(name));
   };
   let cases = 0;
   for (const run of [messageFiles, recordFiles, assignorFiles]) {
@@ -30,23 +37,35 @@ export function* runVectors(dir: string, only: readonly string[] = []): Generato
       yield result;
     }
   }
-  for (const name of unmatched) yield { name, failures: [`nothing of that name in ${dir}`] };
-  if (cases === 0 && unmatched.size === 0) yield { name: dir, failures: ['no vectors'] };
+  for (const name of unmatched) yield failed(name, `nothing of that name in ${dir}`);
+  if (cases === 0 && unmatched.size === 0) yield failed(dir, 'no vectors');
 }
 
 type Wanted = (...names: string[]) => boolean;
 
 function* messageFiles(dir: string, wanted: Wanted): Generator<Result> {
   for (const file of filesIn(dir, '.jsonl')) {
-    if (!wanted(path.basename(file, '.jsonl'))) continue;
-    yield* eachLine(path.join(dir, file), file, (line) => {
-      const vector = line as Vector; // a line that is none fails below
+    const name = path.basename(file, '.jsonl');
+    if (!wanted(name)) continue;
+    yield* eachLine(path.join(dir, file), file, name, (line) => {
+      const vector = vectorOf(line);
       return {
+        row: vector.api,
+        version: vector.version,
         about: `${vector.kind} v${vector.version} ${vector.case}`,
         failures: runMessageCase(vector),
       };
     });
   }
+}
+
+function vectorOf(line: unknown): Vector {
+  const { api, kind, version, case: name, hex, json } = (line ?? {}) as Partial<Vector>; // checked below
+  const isWhole = typeof api === 'string' && typeof hex === 'string' && typeof name === 'string' && json !== undefined;
+  const isKnown = kind === 'request' || kind === 'response' || kind === 'data';
+  if (!isWhole || !isKnown || typeof version !== 'number') throw new Error('no vector: see test/vectors/README.md');
+  if (!/^([0-9a-f]{2})*$/i.test(hex)) throw new Error('no vector: hex is not hexadecimal');
+  return line as Vector;
 }
 
 function* recordFiles(dir: string, wanted: Wanted): Generator<Result> {
@@ -58,7 +77,7 @@ function* recordFiles(dir: string, wanted: Wanted): Generator<Result> {
       const json: unknown = JSON.parse(readFileSync(path.join(folder, `${name}.json`), 'utf8'));
       return runRecordCase(name, readFileSync(path.join(folder, file)), json);
     });
-    yield { name: `records/${name}`, failures };
+    yield { name: `records/${name}`, row: 'records', version: null, failures: plain(failures) };
   }
 }
 
@@ -66,30 +85,42 @@ function* assignorFiles(dir: string, wanted: Wanted): Generator<Result> {
   const folder = path.join(dir, 'assignors');
   for (const file of filesIn(folder, '.jsonl')) {
     const assignor = path.basename(file, '.jsonl');
+    const row = `assignors/${assignor}`;
     if (!wanted('assignors', assignor)) continue;
-    yield* eachLine(path.join(folder, file), `assignors/${file}`, (line) => ({
+    yield* eachLine(path.join(folder, file), `assignors/${file}`, row, (line) => ({
+      row,
+      version: null,
       about: assignor,
-      failures: runAssignorCase(assignor, line),
+      failures: plain(runAssignorCase(assignor, line)),
     }));
   }
 }
 
-function* eachLine(
-  file: string,
-  shown: string,
-  run: (line: unknown) => { about: string; failures: string[] },
-): Generator<Result> {
-  const lines = readFileSync(file, 'utf8').split('\n');
-  for (const [index, line] of lines.entries()) {
+type LineResult = Omit<Result, 'name'> & { about: string };
+
+/** @param row where a line that is no case goes */
+function* eachLine(file: string, shown: string, row: string, run: (line: unknown) => LineResult): Generator<Result> {
+  let count = 0;
+  for (const [index, line] of readFileSync(file, 'utf8').split('\n').entries()) {
     if (line === '') continue;
-    let about = '';
-    const failures = attempt(() => {
-      const result = run(JSON.parse(line));
-      about = ` ${result.about}`;
-      return result.failures;
-    });
-    yield { name: `${shown}:${index + 1}${about}`, failures };
+    count++;
+    const name = `${shown}:${index + 1}`;
+    try {
+      const { about, ...result } = run(JSON.parse(line));
+      yield { name: `${name} ${about}`, ...result };
+    } catch (error) {
+      yield { ...failed(name, String(error)), row };
+    }
   }
+  if (count === 0) yield { ...failed(shown, 'no vectors'), row };
+}
+
+function failed(name: string, message: string): Result {
+  return { name, row: name, version: null, failures: [{ message }] };
+}
+
+function plain(failures: readonly string[]): Failure[] {
+  return failures.map((message) => ({ message }));
 }
 
 /** A runner that throws has failed its case, not the whole run. */

@@ -13,7 +13,7 @@ describe.each(NAMES)('%s', (name) => {
 
   test('encodes and decodes every vector as Kafka does', () => {
     expect(cases.length).toBeGreaterThan(20);
-    const failures = cases.flatMap(({ vector, title }) => runMessageCase(vector).map((f) => `${title}: ${f}`));
+    const failures = cases.flatMap(({ vector, title }) => runMessageCase(vector).map((f) => `${title}: ${f.message}`));
     expect(failures).toEqual([]);
   });
 
