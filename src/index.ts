@@ -1,5 +1,7 @@
 export { configFromProperties } from './client/config-from-properties.ts';
 export { Consumer } from './client/consumer.ts';
+export type { Consumed } from './client/commit-arguments.ts';
+export type { CommitCallback } from './client/commits.ts';
 export type {
   Assignment,
   Committed,

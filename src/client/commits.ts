@@ -1,7 +1,16 @@
+import { backoffMs } from '../backoff.ts';
 import type { OffsetToCommit } from '../commit/committer.ts';
-import { ConfigError, KafkaError, RequestTimeoutError } from '../errors.ts';
-import type { TopicPartition } from '../fetch/partition.ts';
+import {
+  CLIENT_ERROR_CODES,
+  ConfigError,
+  FencedError,
+  KafkaError,
+  RequestTimeoutError,
+  toKafkaError,
+} from '../errors.ts';
+import { partitionKey, type TopicPartition } from '../fetch/partition.ts';
 import { Calls } from './calls.ts';
+import type { Target } from './commit-arguments.ts';
 import type { Delivery } from './delivery.ts';
 import type { Committed, TopicPartitionOffset } from './events.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
@@ -9,7 +18,17 @@ import type { CommittedOffset, EngineEvent, EnginePort } from './port.ts';
 import { messageOf, type Reporting } from './reporting.ts';
 import type { Settings } from './validate.ts';
 
-type Purpose = 'call' | 'auto' | 'revoke';
+type Purpose = 'call' | 'auto' | 'async' | 'revoke';
+
+/** What becomes of a `commitAsync`: `null` and what was committed, or the error. */
+export type CommitCallback = (error: KafkaError | null, offsets: TopicPartitionOffset[]) => unknown;
+
+interface AsyncCommit {
+  readonly callback: CommitCallback | undefined;
+  readonly offsets: readonly OffsetToCommit[];
+  /** Undefined while it is under way. */
+  error?: KafkaError | null;
+}
 
 /** What of the finished work is committed, when, and what becomes of it. */
 export class Commits<K, V> {
@@ -17,26 +36,67 @@ export class Commits<K, V> {
   readonly #delivery: Delivery<K, V>;
   readonly #engine: EnginePort;
   readonly #reporting: Reporting;
+  readonly #isSubscribed: () => boolean;
   readonly #pending = new Calls<readonly OffsetToCommit[]>();
   readonly #lookups = new Calls<readonly CommittedOffset[]>();
   #isAutoCommitting = false;
+  #failedAutoCommits = 0;
+  /** In the order of the calls, which is that of the callbacks. */
+  #asyncs: AsyncCommit[] = [];
 
-  constructor(settings: Settings, delivery: Delivery<K, V>, engine: EnginePort, reporting: Reporting) {
+  /** @param isSubscribed what is not assigned then belongs to another member */
+  constructor(
+    settings: Settings,
+    delivery: Delivery<K, V>,
+    engine: EnginePort,
+    reporting: Reporting,
+    isSubscribed: () => boolean,
+  ) {
     this.#settings = settings;
     this.#delivery = delivery;
     this.#engine = engine;
     this.#reporting = reporting;
+    this.#isSubscribed = isSubscribed;
   }
 
-  /** Without offsets: all that is finished. */
-  async commit(offsets: readonly TopicPartitionOffset[] | undefined): Promise<void> {
+  /** Without targets: all that is finished. */
+  async commit(targets: readonly Target[] | undefined): Promise<void> {
     this.#mustHaveGroup('commit()');
-    const list = offsets === undefined ? this.#delivery.uncommitted() : offsets.map(complete);
-    // What the application says is done is finished: an automatic commit must not go back behind it.
-    for (const { topic, partition, offset, leaderEpoch } of list) {
-      this.#delivery.get(topic, partition)?.ledger.finishUpTo(offset, leaderEpoch);
+    const { offsets, mayGoBack } = this.#offsetsOf(targets);
+    // Also without anything to send: what was sent before comes first.
+    if (offsets.length === 0 && this.#asyncs.length === 0) return;
+    await this.#send(offsets, 'call', this.#settings.defaultApiTimeoutMs, mayGoBack);
+  }
+
+  /** Sent once. The callbacks come in the order of the calls. @throws what is wrong with the call itself */
+  commitAsync(targets: readonly Target[] | undefined, callback: CommitCallback | undefined): void {
+    this.#mustHaveGroup('commitAsync()');
+    const { offsets, mayGoBack } = this.#offsetsOf(targets);
+    const commit: AsyncCommit = { callback, offsets };
+    this.#asyncs.push(commit);
+    const settle = (error: KafkaError | null): void => {
+      commit.error = error;
+      this.#tellAsyncs();
+    };
+    const sent = this.#send(offsets, 'async', this.#settings.defaultApiTimeoutMs, mayGoBack);
+    void sent.then(
+      () => settle(null),
+      (error: unknown) => settle(toKafkaError(error)),
+    );
+  }
+
+  /** What the next commit covers: records and batches one by one, in any order; an offset with all before it. */
+  markConsumed(targets: readonly Target[]): void {
+    for (const { kind, topic, partition, firstOffset, offset, leaderEpoch, metadata } of targets) {
+      const ledger = this.#delivery.get(topic, partition)?.ledger;
+      if (ledger === undefined) continue; // it belongs to another member by now
+      if (kind === 'offset') {
+        ledger.finishUpTo(offset, leaderEpoch);
+        ledger.metadata = metadata;
+      } else if (!ledger.isTracking) ledger.finishUpTo(offset, leaderEpoch);
+      else if (kind === 'record') ledger.endRecord(firstOffset);
+      else ledger.endRange(firstOffset, offset);
     }
-    await this.#send(list, 'call', this.#settings.defaultApiTimeoutMs);
   }
 
   async committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
@@ -60,11 +120,13 @@ export class Commits<K, V> {
     if (this.#isAutoCommitting) return;
     this.#isAutoCommitting = true;
     try {
-      await this.#send(this.#delivery.uncommitted(), 'auto', this.#settings.defaultApiTimeoutMs);
+      const offsets = this.#delivery.uncommitted();
+      if (offsets.length > 0) await this.#send(offsets, 'auto', this.#settings.defaultApiTimeoutMs);
+      this.#failedAutoCommits = 0;
     } catch (error) {
-      // The next one carries these offsets or newer ones.
       const isRetriable = error instanceof KafkaError && error.retriable;
       this.#reporting.log(isRetriable ? 'info' : 'warn', `automatic commit failed: ${messageOf(error)}`);
+      if (isRetriable) this.#autoAgain();
     } finally {
       this.#isAutoCommitting = false;
     }
@@ -72,11 +134,12 @@ export class Commits<K, V> {
 
   /** On revocation and on close. A failure is told, and means that these records will be consumed again. */
   async beforeRevocation(partitions: readonly PartitionDelivery<K, V>[], deadline = Infinity): Promise<void> {
-    if (!this.#settings.enableAutoCommit) return;
+    const offsets = this.#settings.enableAutoCommit ? this.#delivery.uncommitted(partitions) : [];
+    if (offsets.length === 0 && this.#asyncs.length === 0) return;
     const { defaultApiTimeoutMs, maxPollIntervalMs } = this.#settings;
     const timeoutMs = Math.max(0, Math.min(defaultApiTimeoutMs, maxPollIntervalMs, deadline - performance.now()));
     try {
-      await this.#send(this.#delivery.uncommitted(partitions), 'revoke', timeoutMs);
+      await this.#send(offsets, 'revoke', timeoutMs);
     } catch (error) {
       this.#reporting.log('warn', `not committed, so consumed again by whoever gets them: ${messageOf(error)}`);
     }
@@ -100,17 +163,88 @@ export class Commits<K, V> {
     this.#lookups.failAll(error);
   }
 
-  async #send(offsets: readonly OffsetToCommit[], purpose: Purpose, timeoutMs: number): Promise<void> {
-    if (offsets.length === 0) return;
-    await this.#pending.start((id) => this.#engine.send({ type: 'commit', id, offsets, timeoutMs, purpose }));
+  async #send(
+    offsets: readonly OffsetToCommit[],
+    purpose: Purpose,
+    timeoutMs: number,
+    mayGoBack = false,
+  ): Promise<void> {
+    await this.#pending.start((id) =>
+      this.#engine.send({ type: 'commit', id, offsets, timeoutMs, purpose, mayGoBack }),
+    );
+  }
+
+  /** What the application says is done is finished: an automatic commit must not go back behind it. */
+  #offsetsOf(targets: readonly Target[] | undefined): { offsets: OffsetToCommit[]; mayGoBack: boolean } {
+    if (targets === undefined) return { offsets: this.#delivery.uncommitted(), mayGoBack: false };
+    const offsets = new Map<string, OffsetToCommit>();
+    for (const target of targets) {
+      const offset = target.kind === 'offset' ? this.#exactly(target) : this.#upTo(target);
+      if (offset === null) continue;
+      const key = partitionKey(offset.topic, offset.partition);
+      const known = offsets.get(key);
+      if (known === undefined || target.kind === 'offset' || offset.offset > known.offset) offsets.set(key, offset);
+    }
+    return { offsets: [...offsets.values()], mayGoBack: targets.every(({ kind }) => kind === 'offset') };
+  }
+
+  #exactly({ topic, partition, offset, leaderEpoch, metadata }: Target): OffsetToCommit {
+    const ledger = this.#delivery.get(topic, partition)?.ledger;
+    ledger?.finishUpTo(offset, leaderEpoch);
+    if (ledger !== undefined) ledger.metadata = metadata;
+    return { topic, partition, offset, leaderEpoch, metadata };
+  }
+
+  /** A record or a batch, and what lies before it; `null` where that is committed already. */
+  #upTo(target: Target): OffsetToCommit | null {
+    const { topic, partition, offset, leaderEpoch, metadata } = target;
+    const delivery = this.#delivery.get(topic, partition);
+    // Handed out in an earlier assignment: another member may have committed more since.
+    if (this.#isSubscribed() && (delivery === undefined || delivery.position < 0)) {
+      const text = `not committed, the group has given the partition to another member: ${topic}-${partition}`;
+      throw new FencedError(text, { code: 22, name: 'ILLEGAL_GENERATION', api: 'OffsetCommit' });
+    }
+    if (delivery === undefined) return { topic, partition, offset, leaderEpoch, metadata };
+    const { ledger } = delivery;
+    // Beside handlers that still work on records before it, only what is finished without a gap.
+    if (this.#delivery.isHandling) {
+      this.markConsumed([target]);
+      if (!ledger.isDirty) return null;
+      return { topic, partition, offset: ledger.finished, leaderEpoch: ledger.leaderEpoch, metadata: ledger.metadata };
+    }
+    if (offset <= ledger.committed && ledger.committed <= ledger.finished) return null;
+    ledger.finishUpTo(offset, leaderEpoch);
+    return { topic, partition, offset, leaderEpoch, metadata };
+  }
+
+  #tellAsyncs(): void {
+    for (let first = this.#asyncs[0]; first?.error !== undefined; first = this.#asyncs[0]) {
+      this.#asyncs.shift();
+      const { callback, error, offsets } = first;
+      if (callback === undefined) {
+        if (error !== null) this.#reporting.trouble(error);
+        continue;
+      }
+      try {
+        callback(error, error === null ? offsets.map((offset) => ({ ...offset })) : []);
+      } catch (thrown) {
+        const text = `the callback of commitAsync() has thrown: ${messageOf(thrown)}`;
+        this.#reporting.error(
+          new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'CallbackError', cause: thrown }),
+        );
+      }
+    }
+  }
+
+  /** With the newest offsets, and sooner than the interval would have it. */
+  #autoAgain(): void {
+    const { retryBackoffMs, retryBackoffMaxMs } = this.#settings;
+    const delayMs = backoffMs(this.#failedAutoCommits++, retryBackoffMs, retryBackoffMaxMs, Math.random());
+    this.#engine.send({ type: 'autoCommitAgain', delayMs });
   }
 
   #mustHaveGroup(where: string): void {
     if (this.#settings.groupId !== null) return;
     throw new ConfigError(`${where} needs a groupId: offsets are committed in the name of a group`);
   }
-}
-
-function complete({ topic, partition, offset, leaderEpoch = -1, metadata = '' }: TopicPartitionOffset): OffsetToCommit {
-  return { topic, partition, offset, leaderEpoch, metadata };
 }

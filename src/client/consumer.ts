@@ -1,20 +1,15 @@
 import { EventEmitter } from 'node:events';
 import { ConfigError } from '../errors.ts';
 import type { StartAt, TopicPartition } from '../fetch/partition.ts';
-import { KafkaRecord } from '../protocol/record.ts';
+import type { KafkaRecord } from '../protocol/record.ts';
 import * as check from './arguments.ts';
-import type {
-  Assignment,
-  Committed,
-  ConsumerEvents,
-  PartitionOffset,
-  PartitionOffsetAtTime,
-  TopicPartitionOffset,
-} from './events.ts';
+import { targetsOf, type Consumed } from './commit-arguments.ts';
+import type { CommitCallback } from './commits.ts';
+import type { Assignment, Committed, ConsumerEvents, PartitionOffset, PartitionOffsetAtTime } from './events.ts';
 import type { ConsumerOptions } from './options.ts';
 import type { ListedTopic } from './port.ts';
 import type { RebalanceListener } from './rebalances.ts';
-import { RecordBatch } from './record-batch.ts';
+import type { RecordBatch } from './record-batch.ts';
 import { Session } from './session.ts';
 import { validateOptions } from './validate.ts';
 
@@ -117,18 +112,58 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   }
 
   /**
-   * Commits, and resolves when the broker has acknowledged it. Retriable errors are retried for `defaultApiTimeoutMs`.
+   * The next record, which is finished when the next one is asked for; `null` when none came within `timeoutMs` (default: waits for
+   * ever), and after `close()` for whoever waits then.
+   *
+   * @throws what `signal` was aborted with; nothing is lost by that
+   */
+  async read({ timeoutMs, signal }: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<KafkaRecord<
+    K,
+    V
+  > | null> {
+    const waitMs = timeoutMs === undefined ? Infinity : check.milliseconds(timeoutMs, 'read({ timeoutMs })');
+    return this.#session.reading.read(waitMs, signal);
+  }
+
+  /**
+   * Commits, and resolves when the broker has acknowledged it. Retriable errors are retried for `defaultApiTimeoutMs`; what
+   * `commitAsync` has sent before is finished first. `docs/commits.md` has what comes of it where and when.
    *
    * Without an argument: all that is finished, and after `poll()` also what that gave, as in Java. A record or a batch: that
-   * one and all before it in its partition. Offsets: exactly those, each the next one to be consumed.
+   * one and all before it in its partition (beside running handlers: as far as nothing unfinished is passed), and never back
+   * behind what is committed. Offsets: exactly those, each the next one to be consumed, also where that is back.
    *
    * @throws ConfigError without a groupId
    * @throws FencedError where the group has gone on without this consumer; KafkaError as the broker has it
    */
-  async commit(
-    what?: KafkaRecord<K, V> | RecordBatch<K, V> | TopicPartitionOffset | readonly TopicPartitionOffset[],
-  ): Promise<void> {
-    await this.#session.commit(what === undefined ? undefined : offsetsOf(what));
+  async commit(what?: Consumed<K, V>): Promise<void> {
+    await this.#session.commit(what === undefined ? undefined : targetsOf(what, 'commit()'));
+  }
+
+  /** The same as `commit`, by Java's name. */
+  async commitSync(what?: Consumed<K, V>): Promise<void> {
+    await this.commit(what);
+  }
+
+  /**
+   * Commits without waiting, and without a second try: a later commit carries newer offsets anyway. `callback` gets the error or
+   * `null`, and what was committed; callbacks and `committed` events come in the order of the calls. Without one an error goes
+   * to the `error` event.
+   *
+   * @throws ConfigError, FencedError as `commit`, at once, for what needs no broker to be told
+   */
+  commitAsync(what?: Consumed<K, V> | CommitCallback, callback?: CommitCallback): void {
+    const [target, then] = typeof what === 'function' ? [undefined, what] : [what, callback];
+    this.#session.commitAsync(target === undefined ? undefined : targetsOf(target, 'commitAsync()'), then);
+  }
+
+  /**
+   * With `enableAutoOffsetStore: false`: this record, or all of this batch, is done, in whatever order that comes; commits cover
+   * what is done without a gap. Offsets: everything before each. Whatever is handed out must be marked sooner or later. With
+   * the default it says the same a little earlier than asking for the next record would. What is no longer assigned is passed over.
+   */
+  markConsumed(what: Consumed<K, V>): void {
+    this.#session.markConsumed(targetsOf(what, 'markConsumed()'));
   }
 
   /** What the group has committed of these. Bounded by `defaultApiTimeoutMs`. */
@@ -246,26 +281,4 @@ function startOf(offset: unknown, hasGroup: boolean, reset: 'earliest' | 'latest
   throw new ConfigError(
     "assign() needs an offset where there is neither a groupId nor an autoOffsetReset other than 'none'",
   );
-}
-
-function offsetsOf(what: unknown): TopicPartitionOffset[] {
-  if (what instanceof RecordBatch) {
-    const { topic, partition, nextOffset: offset, leaderEpoch } = what;
-    return [{ topic, partition, offset, leaderEpoch }];
-  }
-  if (what instanceof KafkaRecord) {
-    const { topic, partition, offset, leaderEpoch } = what;
-    return [{ topic, partition, offset: offset + 1, leaderEpoch }];
-  }
-  const list: unknown[] = Array.isArray(what) ? what : [what];
-  return list.map((each) => {
-    const { offset, leaderEpoch, metadata } = (each ?? {}) as Partial<TopicPartitionOffset>;
-    const result: TopicPartitionOffset = {
-      ...check.topicPartition(each, 'commit()'),
-      offset: check.offset(offset, 'commit()'),
-    };
-    if (leaderEpoch !== undefined) result.leaderEpoch = leaderEpoch;
-    if (metadata !== undefined) result.metadata = metadata;
-    return result;
-  });
 }

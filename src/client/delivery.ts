@@ -17,6 +17,9 @@ export class Delivery<K, V> {
   #current: PartitionDelivery<K, V> | null = null;
   #leftOfTurn = 0;
   #inHand: PartitionDelivery<K, V>[] = [];
+  /** What was handed out is finished unit by unit, in any order; else by asking for more. */
+  #isTracking = false;
+  #isHandling = false;
   #onAvailable: () => void;
 
   /** @param onAvailable there is something to hand out where there was nothing */
@@ -38,8 +41,22 @@ export class Delivery<K, V> {
     const delivery: PartitionDelivery<K, V> = new PartitionDelivery<K, V>(topic, partition, epoch, this.#options, () =>
       this.#enter(delivery),
     );
+    if (this.#isTracking) delivery.ledger.track();
     this.#partitions.set(partitionKey(topic, partition), delivery);
     return delivery;
+  }
+
+  /** Handlers work on what was handed out, and may be at records before others that are finished. */
+  get isHandling(): boolean {
+    return this.#isHandling;
+  }
+
+  setTracking(isTracking: boolean): void {
+    this.#isTracking = isTracking;
+    for (const { ledger } of this.partitions) {
+      if (isTracking) ledger.track();
+      else ledger.untrack();
+    }
   }
 
   /** Hands nothing of these out any more and drops what is buffered; what is in hand may still be finished. */
@@ -150,7 +167,13 @@ export class Delivery<K, V> {
     const offsets: OffsetToCommit[] = [];
     for (const { topic, partition, ledger } of partitions) {
       if (ledger.isDirty)
-        offsets.push({ topic, partition, offset: ledger.finished, leaderEpoch: ledger.leaderEpoch, metadata: '' });
+        offsets.push({
+          topic,
+          partition,
+          offset: ledger.finished,
+          leaderEpoch: ledger.leaderEpoch,
+          metadata: ledger.metadata,
+        });
     }
     return offsets;
   }

@@ -163,6 +163,7 @@ export class Engine implements EnginePort, EngineContext {
         this.#group?.unsubscribe();
         return;
       case 'start':
+        for (const { topic, partition } of command.partitions) this.#commits.committer.positioned(topic, partition);
         fetcher.start(command.partitions);
         return;
       case 'stop':
@@ -183,6 +184,9 @@ export class Engine implements EnginePort, EngineContext {
         return;
       case 'commit':
         this.#commit(command, now);
+        return;
+      case 'autoCommitAgain':
+        this.#autoCommitAt = Math.min(this.#autoCommitAt, now + command.delayMs);
         return;
       case 'fetchCommitted':
         void this.#commits.fetchCommitted(command.id, command.partitions, now + command.timeoutMs);
@@ -215,7 +219,8 @@ export class Engine implements EnginePort, EngineContext {
       offsets: command.offsets,
       deadline: now + command.timeoutMs,
       mayWaitForRejoin: command.purpose === 'call',
-      isRetried: command.purpose !== 'auto',
+      isRetried: command.purpose === 'call' || command.purpose === 'revoke',
+      mayGoBack: command.mayGoBack === true,
     });
   }
 

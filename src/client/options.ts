@@ -21,6 +21,11 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   enableAutoCommit?: boolean;
   /** Default 5000. */
   autoCommitIntervalMs?: number;
+  /**
+   * As librdkafka's `enable.auto.offset.store`. False: asking for the next record, or the end of a handler, finishes nothing;
+   * what commits cover is what `markConsumed` was told. Default true.
+   */
+  enableAutoOffsetStore?: boolean;
   /** The broker gives up on a member that it has not heard of for so long. Default 45000. */
   sessionTimeoutMs?: number;
   /** Sent by a timer, whatever the application does. Default 3000, at most a third of the session timeout. */

@@ -39,6 +39,12 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   isBlocked = false;
   /** The application holds records of it that it has not finished. */
   isInHand = false;
+  /** Handlers that work on records of it. */
+  running = 0;
+  /** Nothing is handed out for now: its handlers are busy, or one has failed. Not the application's `pause`. */
+  isHeld = false;
+  /** What `ledger.end` takes for the record that was handed out last. */
+  lastTicket = -1;
   /** Waits in the delivery's line of those that have something to hand out. */
   isQueued = false;
   /** `partitionEnd` was said and no record has come since. */
@@ -117,10 +123,11 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     this.highWatermark = -1;
     this.endOffset = -1;
     this.isInHand = false;
+    this.isHeld = false;
     this.isEndReported = false;
     this.failure = null;
     // The application says where it stands: that is what is committed next, also when that is back (as in Java).
-    this.ledger.finish(position, -1);
+    this.ledger.restart(position);
   }
 
   /** Forgets what is buffered. */
@@ -131,10 +138,10 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     this.#cursor = null;
   }
 
-  /** What was handed out is done. */
+  /** What was handed out is done, unless that is said for each record by itself. */
   finish(): void {
     this.isInHand = false;
-    this.ledger.finish(this.position, this.leaderEpoch);
+    if (!this.ledger.isTracking) this.ledger.finish(this.position, this.leaderEpoch);
   }
 
   /** @throws CorruptRecordError, or what is in `failure` */
@@ -147,7 +154,9 @@ export class PartitionDelivery<K, V> implements TopicPartition {
       }
       const record = cursor.next();
       if (record !== undefined) {
-        this.position = record.offset + 1;
+        const { offset } = record;
+        this.position = offset + 1;
+        if (this.ledger.isTracking) this.lastTicket = this.ledger.begin(offset, offset + 1, this.leaderEpoch);
         return record;
       }
       this.#close();
@@ -195,7 +204,10 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     }
     if (slices.length === 0) return undefined;
     const { topic, partition, highWatermark, leaderEpoch, position: nextOffset } = this;
-    return new RecordBatch({ topic, partition, highWatermark, nextOffset, leaderEpoch }, slices);
+    const batch = new RecordBatch<K, V>({ topic, partition, highWatermark, nextOffset, leaderEpoch }, slices);
+    if (this.ledger.isTracking)
+      this.lastTicket = this.ledger.begin(batch.firstOffset, nextOffset, leaderEpoch, batch.recordCount);
+    return batch;
   }
 
   /** Opens the next batch that has records for the application. */
@@ -265,13 +277,15 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   #moveTo(nextOffset: number): void {
     if (nextOffset <= this.position) return;
     this.position = nextOffset;
-    if (!this.isInHand && !this.#isTaking && !this.isBlocked) this.ledger.finish(nextOffset, this.leaderEpoch);
+    if (this.#isTaking || this.isBlocked) return;
+    // Behind what is in hand it counts once that is finished.
+    if (this.ledger.isTracking || !this.isInHand) this.ledger.skip(nextOffset, this.leaderEpoch);
   }
 
   #jumpTo(offset: number): void {
     this.position = offset;
     this.leaderEpoch = -1;
-    if (!this.isInHand) this.ledger.finish(offset, -1);
+    if (this.ledger.isTracking || !this.isInHand) this.ledger.jump(offset);
   }
 
   #release(chunk: ChunkReader): void {

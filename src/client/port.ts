@@ -37,16 +37,21 @@ export type EngineCommand =
   /** The answer to `collect`: whether the application waits for records, and how often it has come for some. */
   | { type: 'progress'; isWaiting: boolean; polls: number }
   /**
-   * `call`: retried until `timeoutMs` have passed. `auto`: tried once. `revoke`: retried, but a rebalance waits for it, so it
-   * cannot wait for the rebalance. Answered by `committed` with the same id.
+   * `call`: retried until `timeoutMs` have passed. `auto`, `async`: tried once. `revoke`: retried, but a rebalance waits for it, so
+   * it cannot wait for the rebalance. Answered by `committed` with the same id, in the order of sending among those of one
+   * purpose; without offsets, when all before it are.
    */
   | {
       type: 'commit';
       id: number;
       offsets: readonly OffsetToCommit[];
       timeoutMs: number;
-      purpose: 'call' | 'auto' | 'revoke';
+      purpose: 'call' | 'auto' | 'async' | 'revoke';
+      /** These as they are, also where more is committed already. */
+      mayGoBack?: boolean;
     }
+  /** An automatic commit has failed: be due again so much later, or earlier. */
+  | { type: 'autoCommitAgain'; delayMs: number }
   /** Answered by `committedOffsets` with the same id. */
   | { type: 'fetchCommitted'; id: number; partitions: readonly TopicPartition[]; timeoutMs: number }
   /** Answered by `topicDescribed` with the same id. */

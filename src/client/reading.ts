@@ -113,6 +113,35 @@ export class Reading<K, V> {
     }
   }
 
+  /** The next record; `null` when the time is up, or `end()` comes meanwhile. @throws what the signal was aborted with */
+  async read(timeoutMs: number, signal: AbortSignal | undefined): Promise<KafkaRecord<K, V> | null> {
+    signal?.throwIfAborted();
+    this.#comeForMore();
+    if (this.#hasEnded) throw closedError();
+    let isTimeUp = timeoutMs <= 0;
+    const wake = (): void => this.wake();
+    const timer =
+      timeoutMs === Infinity
+        ? undefined
+        : setTimeout(() => {
+            isTimeUp = true;
+            wake();
+          }, timeoutMs);
+    signal?.addEventListener('abort', wake, { once: true });
+    try {
+      const result = await this.#later(
+        this.#isTurnOver(),
+        () => (signal?.aborted === true ? null : this.#delivery.nextRecord()),
+        () => isTimeUp || signal?.aborted === true,
+      );
+      if (result.value === undefined) signal?.throwIfAborted();
+      return result.value ?? null;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', wake);
+    }
+  }
+
   /** The application holds what `poll()` gave. */
   get isPollInHand(): boolean {
     return this.#isPollInHand && this.#delivery.hasInHand;

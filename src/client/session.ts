@@ -2,10 +2,11 @@ import { CLIENT_ERROR_CODES, ConfigError, KafkaError, RequestTimeoutError } from
 import type { StartAt, TopicPartition } from '../fetch/partition.ts';
 import { codecTable } from '../protocol/compression/codecs.ts';
 import { closedError } from './closed-error.ts';
-import { Commits } from './commits.ts';
+import type { Target } from './commit-arguments.ts';
+import { Commits, type CommitCallback } from './commits.ts';
 import { Delivery } from './delivery.ts';
 import { Engine } from './engine.ts';
-import type { Committed, TopicPartitionOffset } from './events.ts';
+import type { Committed } from './events.ts';
 import { stderrLogger } from './logger.ts';
 import { Lookups } from './lookups.ts';
 import type { ConsumerOptions } from './options.ts';
@@ -19,6 +20,7 @@ import type { Settings } from './validate.ts';
 
 /** The end of the time for `close()` that is kept for the commit and the goodbye, whatever the application holds. */
 const CLOSE_RESERVE_MS = 5000;
+const NO_MEMBERSHIP = { memberId: '', generation: -1 };
 /** A handler may well take so long; a loop that waits for its own `close()` would never come back. */
 const CLOSE_WARNING_MS = 1000;
 /** What an aborted signal allows, as `close()` does by default. */
@@ -31,7 +33,7 @@ export class Session<K, V> {
   readonly reading: Reading<K, V>;
   readonly #lookups: Lookups;
   topics: readonly string[] = [];
-  membership = { memberId: '', generation: -1 };
+  membership = NO_MEMBERSHIP;
   readonly #engine: EnginePort;
   readonly #reporting: Reporting;
   readonly #rebalances: Rebalances<K, V>;
@@ -72,7 +74,9 @@ export class Session<K, V> {
       onWaiting: () => this.#onWaiting(),
     });
     this.#lookups = new Lookups(this.#engine, settings.defaultApiTimeoutMs);
-    this.#commits = new Commits<K, V>(settings, this.delivery, this.#engine, this.#reporting);
+    this.delivery.setTracking(!settings.enableAutoOffsetStore);
+    const isSubscribed = (): boolean => this.#mode === 'subscribed';
+    this.#commits = new Commits<K, V>(settings, this.delivery, this.#engine, this.#reporting, isSubscribed);
     this.#rebalances = new Rebalances<K, V>(this.delivery, this.#engine, {
       listener: () => this.#listener,
       commitBeforeRevocation: (partitions) => this.#commitFinished(partitions),
@@ -110,16 +114,31 @@ export class Session<K, V> {
     this.#mustGoOn();
     if (this.#mode === 'assigned') this.#dropManualAssignment();
     if (this.#mode !== 'none') this.#engine.send({ type: 'unsubscribe' });
+    this.#rebalances.whenSettled(() => {
+      if (this.#mode !== 'subscribed') this.membership = NO_MEMBERSHIP;
+    });
     this.#mode = 'none';
     this.topics = [];
   }
 
   /** Also while closing: a listener of the last revocation may commit. */
-  async commit(offsets: readonly TopicPartitionOffset[] | undefined): Promise<void> {
+  async commit(targets: readonly Target[] | undefined): Promise<void> {
+    await this.#mayCommit(targets).commit(targets);
+  }
+
+  commitAsync(targets: readonly Target[] | undefined, callback: CommitCallback | undefined): void {
+    this.#mayCommit(targets).commitAsync(targets, callback);
+  }
+
+  markConsumed(targets: readonly Target[]): void {
+    this.#commits.markConsumed(targets);
+  }
+
+  #mayCommit(targets: readonly Target[] | undefined): Commits<K, V> {
     if (this.#failure !== null) throw this.#failure;
     if (this.#isClosed) throw closedError();
-    if (offsets === undefined) this.reading.finishPolled();
-    await this.#commits.commit(offsets);
+    if (targets === undefined) this.reading.finishPolled();
+    return this.#commits;
   }
 
   async committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
@@ -184,7 +203,7 @@ export class Session<K, V> {
     // Whatever is still in hand stays unfinished: the commit of the rest and the goodbye must not wait for it.
     this.reading.abandon();
     // A group's partitions are committed when they are revoked, which `close` brings about.
-    if (this.#mode === 'assigned') await this.#commitFinished([...this.delivery.partitions], deadline);
+    await this.#commitFinished(this.#mode === 'subscribed' ? [] : [...this.delivery.partitions], deadline);
     const closed = new Promise<void>((resolve) => (this.#resolveClosed = resolve));
     this.#engine.send({ type: 'close', timeoutMs: Math.max(0, deadline - performance.now()) });
     await closed;
@@ -239,7 +258,10 @@ export class Session<K, V> {
         this.#rebalances.assigned(event.partitions);
         return;
       case 'revoking':
-        if (event.lost) this.#isExpelled = true;
+        if (event.lost) {
+          this.#isExpelled = true;
+          this.membership = NO_MEMBERSHIP;
+        }
         this.#rebalances.revoking(event.partitions, event.lost);
         this.#wakePositionWaits();
         return;

@@ -13,6 +13,7 @@ export interface Settings {
   groupInstanceId: string | null;
   autoOffsetReset: 'earliest' | 'latest' | 'none';
   enableAutoCommit: boolean;
+  enableAutoOffsetStore: boolean;
   autoCommitIntervalMs: number;
   sessionTimeoutMs: number;
   heartbeatIntervalMs: number;
@@ -69,6 +70,7 @@ export const RULES: Readonly<Record<keyof ConsumerOptions, Rule>> = {
   autoOffsetReset: { kind: 'choice', default: 'latest', of: ['earliest', 'latest', 'none'] },
   enableAutoCommit: { kind: 'boolean', default: true },
   autoCommitIntervalMs: int(5000, 1),
+  enableAutoOffsetStore: { kind: 'boolean', default: true },
   sessionTimeoutMs: int(45000, 1),
   heartbeatIntervalMs: int(3000, 1),
   maxPollIntervalMs: int(300000, 1),

@@ -28,6 +28,11 @@ export interface CommitJob {
   readonly mayWaitForRejoin: boolean;
   /** False: the first error is final (the next automatic commit carries newer offsets anyway). */
   readonly isRetried: boolean;
+  /**
+   * True: these offsets as they are, also where that is back. Default false: where more was acknowledged since the partition was
+   * positioned, this much is committed already and is left out.
+   */
+  readonly mayGoBack?: boolean;
 }
 
 export type CommitAction =
@@ -64,7 +69,9 @@ interface Running extends CommitJob {
 export class Committer {
   #settings: CommitterSettings;
   #queue: Running[] = [];
-  #inFlight: { requestId: number; membership: Membership; job: Running } | null = null;
+  #inFlight: { requestId: number; membership: Membership; job: Running; rewound: Set<string> } | null = null;
+  /** What was acknowledged last of each partition since it was positioned. */
+  #acknowledged = new Map<string, number>();
   #membership: Membership | null = null;
   /** Thrown out of the group, and not on the way back yet: why nothing can be committed. */
   #expulsion: KafkaError | null = null;
@@ -80,6 +87,13 @@ export class Committer {
 
   commit(job: CommitJob): void {
     this.#queue.push({ ...job, left: [...job.offsets], done: [], error: null, attempts: 0, retryAt: 0 });
+  }
+
+  /** Reading begins anew there, by an assignment or a seek: what was committed before says nothing about what may come. */
+  positioned(topic: string, partition: number): void {
+    const key = `${topic}-${partition}`;
+    this.#acknowledged.delete(key);
+    this.#inFlight?.rewound.add(key);
   }
 
   /**
@@ -138,14 +152,20 @@ export class Committer {
       this.#finish(job, new RequestTimeoutError(text, { api: 'OffsetCommit' }), actions);
     }
     const head = this.#queue[0];
-    if (head === undefined || this.#inFlight !== null || head.retryAt > now) return actions;
+    if (head === undefined || this.#inFlight !== null) return actions;
+    this.#leaveOutCommitted(head);
+    if (head.left.length === 0) {
+      this.#finish(head, null, actions);
+      return [...actions, ...this.plan(now)];
+    }
+    if (head.retryAt > now) return actions;
     if (this.#membership === null) {
       if (this.#mayWait(head)) return actions;
       this.#finish(head, kafkaErrorOf(27, { api: 'OffsetCommit', context: names(head.left) }), actions);
       return [...actions, ...this.plan(now)];
     }
     const requestId = ++this.#lastRequestId;
-    this.#inFlight = { requestId, membership: this.#membership, job: head };
+    this.#inFlight = { requestId, membership: this.#membership, job: head, rewound: new Set() };
     actions.push({ type: 'sendCommit', requestId, membership: this.#membership, offsets: head.left });
     return actions;
   }
@@ -161,7 +181,9 @@ export class Committer {
   }
 
   answered(requestId: number, answers: readonly CommitAnswer[], now: number): CommitAction[] {
-    const membership = this.#inFlight?.membership;
+    const request = this.#inFlight;
+    if (request?.requestId === requestId) this.#acknowledge(request, answers);
+    const membership = request?.membership;
     const job = this.#take(requestId);
     if (job === null || membership === undefined) return [];
     const actions: CommitAction[] = [];
@@ -198,6 +220,22 @@ export class Committer {
     const { job } = this.#inFlight;
     this.#inFlight = null;
     return this.#queue.includes(job) ? job : null;
+  }
+
+  #acknowledge({ job, rewound }: { job: Running; rewound: Set<string> }, answers: readonly CommitAnswer[]): void {
+    for (const { topic, partition, errorCode } of answers) {
+      const key = `${topic}-${partition}`;
+      if (errorCode !== 0 || rewound.has(key)) continue;
+      const sent = job.left.find((offset) => offset.topic === topic && offset.partition === partition);
+      if (sent !== undefined) this.#acknowledged.set(key, sent.offset);
+    }
+  }
+
+  #leaveOutCommitted(job: Running): void {
+    if (job.mayGoBack === true) return;
+    const isCommitted = ({ topic, partition, offset }: OffsetToCommit): boolean =>
+      offset < (this.#acknowledged.get(`${topic}-${partition}`) ?? -1);
+    job.left = job.left.filter((offset) => !isCommitted(offset));
   }
 
   /** A commit that a rebalance waits for must not wait behind one that waits for the rebalance. */
