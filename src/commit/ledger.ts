@@ -35,6 +35,7 @@ export class PartitionLedger {
   restart(position: number): void {
     this.#outstanding?.clear(position);
     this.metadata = '';
+    this.committed = -1; // what is under way may still change it
     this.finish(position, -1);
   }
 

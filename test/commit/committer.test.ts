@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { Committer, type CommitAction, type CommitJob, type OffsetToCommit } from '../../src/commit/committer.ts';
-import { PartitionLedger } from '../../src/commit/ledger.ts';
 import { ConnectionError, FencedError, ProtocolError } from '../../src/errors.ts';
 
 const MEMBER = { memberId: 'm', generation: 4 };
@@ -246,17 +245,51 @@ describe('membership', () => {
   });
 });
 
-describe('ledger', () => {
-  it('is dirty from the first finished record on, until that is committed, and again when it is sought back', () => {
-    const ledger = new PartitionLedger();
-    expect(ledger.isDirty).toBe(false);
-    ledger.finish(5, 2);
-    expect(ledger).toMatchObject({ isDirty: true, finished: 5, leaderEpoch: 2 });
-    ledger.committed = 5;
-    expect(ledger.isDirty).toBe(false);
-    ledger.finish(3, -1);
-    expect(ledger.isDirty).toBe(true);
-    ledger.finish(-1, -1);
-    expect(ledger.isDirty).toBe(false);
+describe('never an older offset over a newer one', () => {
+  it('what is committed already is left out, until the application seeks back', () => {
+    const committer = made();
+    add(committer, 1, { offsets: [offset(0, 20), offset(1, 5)] });
+    add(committer, 2, { offsets: [offset(0, 10), offset(1, 6)] });
+    answer(committer, sent(committer).requestId, { 0: 0, 1: 0 });
+    const second = sent(committer);
+    expect(second.offsets).toEqual([offset(1, 6)]);
+    expect(answer(committer, second.requestId, { 1: 0 })).toEqual([
+      { type: 'commitDone', id: 2, committed: [offset(1, 6)], error: null },
+    ]);
+    add(committer, 3, { offsets: [offset(0, 10)] });
+    expect(committer.plan(0)).toEqual([{ type: 'commitDone', id: 3, committed: [], error: null }]);
+    committer.positioned('t', 0);
+    add(committer, 4, { offsets: [offset(0, 10)] });
+    expect(sent(committer).offsets).toEqual([offset(0, 10)]);
   });
+
+  it('an answer to what was sent before the seek says nothing about what comes after it', () => {
+    const committer = made();
+    add(committer, 1, { offsets: [offset(0, 20)] });
+    const { requestId } = sent(committer);
+    committer.positioned('t', 0);
+    answer(committer, requestId, { 0: 0 });
+    add(committer, 2, { offsets: [offset(0, 3)] });
+    expect(sent(committer).offsets).toEqual([offset(0, 3)]);
+  });
+
+  it('offsets that the application gives itself go as they are', () => {
+    const committer = made();
+    add(committer, 1, { offsets: [offset(0, 20)] });
+    answer(committer, sent(committer).requestId, { 0: 0 });
+    add(committer, 2, { offsets: [offset(0, 3)], mayGoBack: true });
+    answer(committer, sent(committer).requestId, { 0: 0 });
+    add(committer, 3, { offsets: [offset(0, 4)] });
+    expect(sent(committer).offsets).toEqual([offset(0, 4)]);
+  });
+});
+
+it('a commit of nothing ends when all before it have', () => {
+  const committer = made();
+  add(committer, 1, { ...auto });
+  add(committer, 2, { offsets: [], ...revoke });
+  const { requestId } = sent(committer);
+  expect(committer.plan(0)).toEqual([]);
+  expect(answer(committer, requestId, { 0: 0 })).toMatchObject([{ type: 'commitDone', id: 1 }]);
+  expect(committer.plan(0)).toEqual([{ type: 'commitDone', id: 2, committed: [], error: null }]);
 });
