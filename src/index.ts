@@ -1,3 +1,13 @@
+export type {
+  Assignor,
+  AssignorMember,
+  ClusterView,
+  GroupAssignment,
+  LastAssignment,
+  PartitionInfo,
+  RebalanceProtocol,
+  TopicPartitions,
+} from './client/assignment-strategy.ts';
 export { configFromProperties } from './client/config-from-properties.ts';
 export { Consumer } from './client/consumer.ts';
 export type { Consumed } from './client/commit-arguments.ts';

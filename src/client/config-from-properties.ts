@@ -106,7 +106,7 @@ function convert(
       if (rule.of.includes(choice)) return choice;
       throw new ConfigError(`${name} takes ${rule.of.join(', ')}, not ${show(value)}`);
     }
-    case 'list': {
+    case 'assignors': {
       const list = text.split(',').map((each) => aliases.get(each.trim()) ?? each.trim());
       const wrong = list.find((each) => !rule.of.includes(each));
       if (wrong === undefined) return list;

@@ -1,6 +1,5 @@
 import type { CommitDriver } from './commit-driver.ts';
 import { FencedError, type KafkaError, toKafkaError } from '../errors.ts';
-import { assignorOf } from '../group/assignors/index.ts';
 import type { PartitionInfo } from '../group/assignors/assignor.ts';
 import { ClassicGroup } from '../group/classic.ts';
 import type { GroupAction, GroupEvent, Leave } from '../group/events.ts';
@@ -48,7 +47,7 @@ export class GroupDriver {
       retryBackoffMs: settings.retryBackoffMs,
       retryBackoffMaxMs: settings.retryBackoffMaxMs,
       clientRack: settings.clientRack,
-      assignors: settings.partitionAssignmentStrategy.map(assignorOf),
+      assignors: settings.partitionAssignmentStrategy,
       random: Math.random,
     });
   }

@@ -1,5 +1,6 @@
 import type { CustomCodecs } from '../protocol/compression/codecs.ts';
 import type { Deserializer } from '../protocol/record.ts';
+import type { Assignor } from '../group/assignors/assignor.ts';
 import type { Logger } from './logger.ts';
 
 /**
@@ -49,8 +50,11 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   isolationLevel?: 'read_uncommitted' | 'read_committed';
   /** Verify the CRC of every batch. Default true. */
   checkCrcs?: boolean;
-  /** Assignors in order of preference: `'range'`, `'roundrobin'`. Default `['range']`. */
-  partitionAssignmentStrategy?: string | readonly string[];
+  /**
+   * Assignors in order of preference: `'range'`, `'roundrobin'`, `'sticky'`, `'cooperative-sticky'`, or objects of your own
+   * (`Assignor`). All members of a group need one in common; its leader runs it. Default `['range']`.
+   */
+  partitionAssignmentStrategy?: string | Assignor | readonly (string | Assignor)[];
   /** Where this consumer is, for rack-aware assignment. Default none. */
   clientRack?: string;
   /** Default 30000. */

@@ -1,7 +1,8 @@
 import { ConfigError } from '../errors.ts';
 import type { ConsumerOptions } from './options.ts';
-import { ASSIGNORS } from '../group/assignors/index.ts';
+import type { Assignor } from '../group/assignors/assignor.ts';
 import { COMPRESSION_NAMES } from '../protocol/compression/codec.ts';
+import { ASSIGNOR_NAMES, assignorsOf } from './assignment-strategy.ts';
 import { parseServers, type Server } from './servers.ts';
 import { closest } from './spelling.ts';
 
@@ -25,7 +26,7 @@ export interface Settings {
   maxPartitionFetchBytes: number;
   isolationLevel: 'read_uncommitted' | 'read_committed';
   checkCrcs: boolean;
-  partitionAssignmentStrategy: readonly string[];
+  partitionAssignmentStrategy: readonly Assignor[];
   clientRack: string;
   requestTimeoutMs: number;
   defaultApiTimeoutMs: number;
@@ -50,7 +51,7 @@ type Rule =
   | { kind: 'boolean'; default: boolean }
   | { kind: 'string'; default: string | null }
   | { kind: 'choice'; default: string; of: readonly string[] }
-  | { kind: 'list'; default: readonly string[]; of: readonly string[] }
+  | { kind: 'assignors'; default: readonly string[]; of: readonly string[] }
   | { kind: 'servers' }
   | { kind: 'function' | 'object' };
 
@@ -81,7 +82,7 @@ export const RULES: Readonly<Record<keyof ConsumerOptions, Rule>> = {
   maxPartitionFetchBytes: int(1048576, 1),
   isolationLevel: { kind: 'choice', default: 'read_uncommitted', of: ['read_uncommitted', 'read_committed'] },
   checkCrcs: { kind: 'boolean', default: true },
-  partitionAssignmentStrategy: { kind: 'list', default: ['range'], of: ASSIGNORS.map(({ name }) => name) },
+  partitionAssignmentStrategy: { kind: 'assignors', default: ['range'], of: ASSIGNOR_NAMES },
   clientRack: { kind: 'string', default: '' },
   requestTimeoutMs: int(30000, 1),
   defaultApiTimeoutMs: int(60000, 1),
@@ -119,6 +120,7 @@ export function validateOptions(options: ConsumerOptions<unknown, unknown>): Set
 
 function validated(name: string, rule: Rule, value: unknown): unknown {
   if (rule.kind === 'servers') return parseServers(value);
+  if (rule.kind === 'assignors') return assignors(name, rule, value === undefined ? rule.default : value);
   if (value === undefined) return 'default' in rule ? rule.default : undefined;
   switch (rule.kind) {
     case 'int':
@@ -134,13 +136,6 @@ function validated(name: string, rule: Rule, value: unknown): unknown {
     case 'choice':
       if (typeof value === 'string' && rule.of.includes(value)) return value;
       throw wrong(name, value, oneOf(rule.of));
-    case 'list': {
-      const list: readonly unknown[] =
-        typeof value === 'string' ? value.split(',').map((each) => each.trim()) : Array.isArray(value) ? value : [];
-      if (list.length > 0 && list.every((each) => typeof each === 'string' && rule.of.includes(each)))
-        return [...new Set(list)];
-      throw wrong(name, value, `one or more of ${rule.of.map((each) => `'${each}'`).join(', ')}`);
-    }
     case 'function':
       if (typeof value === 'function') return value;
       throw wrong(name, value, 'a function (bytes, context) => value');
@@ -148,6 +143,12 @@ function validated(name: string, rule: Rule, value: unknown): unknown {
       if (name === 'codecs') return codecs(value);
       return name === 'signal' ? signal(value) : logger(value);
   }
+}
+
+function assignors(name: string, rule: { of: readonly string[] }, value: unknown): readonly Assignor[] {
+  const known = assignorsOf(value);
+  if (known !== null) return known;
+  throw wrong(name, value, `one or more of ${oneOf(rule.of)}, or objects { name, supportedProtocols, assign }`);
 }
 
 function signal(value: unknown): unknown {

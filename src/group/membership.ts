@@ -8,6 +8,7 @@
 import type { KafkaError } from '../errors.ts';
 import { ERROR_CODES } from '../protocol/error-codes.ts';
 import type { SyncGroupAssignment } from '../protocol/api/sync-group.ts';
+import type { LastAssignment } from './assignors/assignor.ts';
 import { BackOff } from './back-off.ts';
 import { CoordinatorSearch } from './coordinator-search.ts';
 import type { ClassicGroupOptions, GroupAction, LogLevel, TopicPartition } from './events.ts';
@@ -32,6 +33,8 @@ export class Membership {
   readonly heartbeatBackOff: BackOff;
   goal: Goal = 'unjoined';
   identity: Identity = NO_IDENTITY;
+  /** What the assignors of JoinGroup may want to know of the past; it stays when partitions are revoked or lost. */
+  lastAssignment: LastAssignment | null = null;
   /** Sorted, without duplicates. */
   topics: readonly string[] = [];
   owned: readonly TopicPartition[] = [];
@@ -283,7 +286,14 @@ export class Membership {
     if (this.#surplus().length > 0) return this.#advance(this.joinReason, now);
     this.rejoinReason = null;
     this.joinId = this.#nextId();
-    const request = joinRequest(this.options, this.identity, this.topics, this.owned, this.joinReason);
+    const request = joinRequest(
+      this.options,
+      this.identity,
+      this.topics,
+      this.owned,
+      this.lastAssignment,
+      this.joinReason,
+    );
     this.emit({ type: 'sendJoin', id: this.joinId, request, timeoutMs: joinTimeoutMs(this.options) });
   }
 

@@ -12,7 +12,7 @@ import type { TopicPartition } from './events.ts';
 import { LedGroup } from './leader.ts';
 import type { Membership } from './membership.ts';
 import { never } from './never.ts';
-import { without } from './partitions.ts';
+import { byTopic, without } from './partitions.ts';
 import { NO_IDENTITY, PROTOCOL_TYPE } from './requests.ts';
 
 export class Rebalance {
@@ -195,6 +195,7 @@ export class Rebalance {
     const gone = without(member.owned, partitions);
     if (gone.length > 0) member.revoke(gone);
     member.owned = partitions;
+    member.lastAssignment = { partitions: byTopic(partitions), generationId: generation };
     const shares = [`assigned ${partitions.length} partitions by ${String(protocol)}`];
     if (added.length !== partitions.length) shares.push(`${added.length} of them new`);
     if (gone.length === 0) {

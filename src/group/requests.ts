@@ -3,6 +3,7 @@ import type { HeartbeatRequest } from '../protocol/api/heartbeat.ts';
 import type { JoinGroupRequest } from '../protocol/api/join-group.ts';
 import type { SyncGroupAssignment, SyncGroupRequest } from '../protocol/api/sync-group.ts';
 import { encodeSubscription } from '../protocol/consumer-protocol.ts';
+import type { LastAssignment } from './assignors/assignor.ts';
 import type { ClassicGroupOptions, Leave, TopicPartition } from './events.ts';
 import { byTopic } from './partitions.ts';
 
@@ -32,6 +33,7 @@ export function joinRequest(
   identity: Identity,
   topics: readonly string[],
   owned: readonly TopicPartition[],
+  last: LastAssignment | null,
   reason: string,
 ): JoinGroupRequest {
   return {
@@ -45,7 +47,7 @@ export function joinRequest(
       name: assignor.name,
       metadata: encodeSubscription({
         topics: [...topics],
-        userData: assignor.subscriptionUserData?.(topics) ?? null,
+        userData: assignor.subscriptionUserData?.(topics, last) ?? null,
         ownedPartitions: byTopic(owned),
         generationId: identity.generation,
         rackId: options.clientRack === '' ? null : options.clientRack,

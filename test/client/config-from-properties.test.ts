@@ -72,7 +72,7 @@ describe('configFromProperties', () => {
   });
 
   test('takes every option under its dotted and under its own name', () => {
-    const values = { int: '5000', boolean: 'true', string: 'x', list: 'range', servers: 'a:1' };
+    const values = { int: '5000', boolean: 'true', string: 'x', assignors: 'range', servers: 'a:1' };
     for (const [option, rule] of Object.entries(RULES)) {
       if (rule.kind === 'function' || rule.kind === 'object') continue;
       const dotted = option.replace(/[A-Z]/g, (letter) => `.${letter.toLowerCase()}`);
@@ -107,7 +107,11 @@ describe('configFromProperties', () => {
     ['security.protocol', 'SASL_SSL', 'security.protocol=SASL_SSL: samsa cannot do that yet; it takes plaintext'],
     ['ssl.keystore.location', '/k', "'ssl.keystore.location' is not taken: samsa cannot do TLS yet"],
     ['sasl.mechanism', 'PLAIN', "'sasl.mechanism' is not taken: samsa cannot do SASL yet"],
-    ['partition.assignment.strategy', 'range,fancy', "takes range, roundrobin, not 'fancy'"],
+    [
+      'partition.assignment.strategy',
+      'range,fancy',
+      "takes range, roundrobin, sticky, cooperative-sticky, not 'fancy'",
+    ],
     ['session.timeout.ms', '45s', "session.timeout.ms takes an integer from 1 to 2147483647, not '45s'"],
     ['session.timeout.ms', '', 'session.timeout.ms takes an integer'],
     ['fetch.min.bytes', 1.5, 'fetch.min.bytes takes an integer'],

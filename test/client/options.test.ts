@@ -27,7 +27,16 @@ describe('every option', () => {
     boolean: [null, 'true', 1, {}],
     string: [null, 5, true, {}, []],
     choice: [null, 'smallest', 5, {}],
-    list: [null, [], 'sticky!', ['range', 5], 5],
+    assignors: [
+      null,
+      [],
+      'sticky!',
+      ['range', 5],
+      5,
+      {},
+      [{ name: 'mine' }],
+      { name: '', supportedProtocols: ['eager'], assign: () => new Map() },
+    ],
     function: [null, 'toString', {}],
     object: [5, 'x', {}, [], () => undefined],
   };

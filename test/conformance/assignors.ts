@@ -1,7 +1,7 @@
 /** One line of `vectors/assignors/NAME.jsonl` through the assignor of that name (format: vectors/README.md). */
-import type { Assignor, AssignorMember, ClusterView } from '../../src/group/assignors/assignor.ts';
-import { range } from '../../src/group/assignors/range.ts';
-import { roundrobin } from '../../src/group/assignors/roundrobin.ts';
+import type { AssignorMember, ClusterView } from '../../src/group/assignors/assignor.ts';
+import { ASSIGNORS } from '../../src/group/assignors/index.ts';
+import { checkSticky, type Shares } from './sticky-rules.ts';
 
 type PartitionList = [topic: string, partitions: number[]][];
 
@@ -19,26 +19,39 @@ interface AssignorCase {
     userData: string | null;
   }[];
   assignment: Record<string, PartitionList>;
+  moved: number;
+  assigned: number;
 }
 
-const ASSIGNORS: ReadonlyMap<string, Assignor> = new Map(
-  [range, roundrobin].map((assignor) => [assignor.name, assignor]),
-);
-
-/** What is wrong with our assignment for this case, one text per member; empty where it equals Java's. */
-export function runAssignorCase(assignor: string, line: unknown): string[] {
-  const found = ASSIGNORS.get(assignor);
-  if (found === undefined) return [`no assignor of that name yet: ${assignor}`];
+/** What is wrong with our assignment for this case, one text per member or rule; empty where it is as it must be. */
+export function runAssignorCase(name: string, line: unknown): string[] {
+  const assignor = ASSIGNORS.find((each) => each.name === name);
+  if (assignor === undefined) return [`no assignor of that name: ${name}`];
   const test = line as AssignorCase;
-  const assignment = found.assign(clusterOf(test), membersOf(test));
+  const cluster = clusterOf(test);
+  const members = membersOf(test);
+  const ours: Shares = new Map(
+    [...assignor.assign(cluster, members)].map(([memberId, share]) => [
+      memberId,
+      partitionsOf(share.map(({ topic, partitions }) => [topic, partitions])),
+    ]),
+  );
+  const javas: Shares = new Map(
+    Object.entries(test.assignment).map(([memberId, share]) => [memberId, partitionsOf(share)]),
+  );
+  const failures =
+    name === 'sticky' || name === 'cooperative-sticky'
+      ? checkSticky(name, cluster, members, ours, { shares: javas, assigned: test.assigned, moved: test.moved })
+      : differences(ours, javas);
+  return failures.map((failure) => `${name} history ${test.history} step ${test.step}: ${failure}`);
+}
+
+function differences(ours: Shares, javas: Shares): string[] {
   const failures: string[] = [];
-  const memberIds = new Set([...Object.keys(test.assignment), ...assignment.keys()]);
-  for (const memberId of memberIds) {
-    const expected = flatten(test.assignment[memberId] ?? []);
-    const actual = flatten((assignment.get(memberId) ?? []).map((entry) => [entry.topic, entry.partitions]));
-    if (expected === actual) continue;
-    const where = `${assignor} history ${test.history} step ${test.step} ${memberId}`;
-    failures.push(`${where}: expected [${expected}], got [${actual}]`);
+  for (const memberId of new Set([...javas.keys(), ...ours.keys()])) {
+    const expected = (javas.get(memberId) ?? []).join(' ');
+    const actual = (ours.get(memberId) ?? []).join(' ');
+    if (expected !== actual) failures.push(`${memberId} expected [${expected}], got [${actual}]`);
   }
   return failures;
 }
@@ -61,9 +74,6 @@ function membersOf(test: AssignorCase): AssignorMember[] {
 }
 
 /** Order says nothing in an assignment: sorted, but with duplicates kept, so that they count as failures. */
-function flatten(list: PartitionList): string {
-  return list
-    .flatMap(([topic, partitions]) => partitions.map((partition) => `${topic}-${partition}`))
-    .sort()
-    .join(' ');
+function partitionsOf(list: PartitionList): string[] {
+  return list.flatMap(([topic, partitions]) => partitions.map((partition) => `${topic}-${partition}`)).sort();
 }

@@ -31,20 +31,45 @@ export interface TopicPartitions {
   partitions: number[];
 }
 
+/** What a member was assigned last, and in which generation; it may have lost it since. */
+export interface LastAssignment {
+  partitions: readonly TopicPartitions[];
+  generationId: number;
+}
+
 /** What each member gets, by member id. A member without an entry gets nothing. */
 export type GroupAssignment = Map<string, TopicPartitions[]>;
 
 /** Eager: everything is revoked before a rejoin. Cooperative (KIP-429): only what moves. */
 export type RebalanceProtocol = 'eager' | 'cooperative';
 
+/**
+ * An assignor: one of samsa's own (`'range'`, `'roundrobin'`, `'sticky'`, `'cooperative-sticky'`), or any object of this shape in
+ * `partitionAssignmentStrategy`. It keeps no state and may serve several consumers: what it has to know of its member's past it is
+ * told, and what it has to know of the others' they say in their subscriptions.
+ */
 export interface Assignor {
-  /** The protocol name in JoinGroup. All members of a group need one in common. */
+  /**
+   * The protocol name in JoinGroup. The broker chooses one that all members of the group offer, so all of them, whatever client
+   * they are, must mean the same by it.
+   */
   readonly name: string;
-  /** The rebalance protocol that members of this assignor follow. */
+  /**
+   * The rebalance protocols that it can serve. `cooperative` is followed where every assignor of the consumer has it; such an
+   * assignor must hand out nothing that another member still owns (`ownedPartitions`): what is to move it leaves out, and gives to
+   * its new owner in the rebalance that follows the revocation.
+   */
   readonly supportedProtocols: readonly RebalanceProtocol[];
-  /** Bytes for the `userData` of this member's subscription; none by default. */
-  subscriptionUserData?(topics: readonly string[]): Buffer | null;
-  /** Must give each partition to one member at most, and only to one that subscribes to its topic. */
+  /**
+   * Bytes for the `userData` of this member's subscription, asked for with every JoinGroup; none by default.
+   * @param last what this member was assigned last, `null` before that
+   */
+  subscriptionUserData?(topics: readonly string[], last: LastAssignment | null): Buffer | null;
+  /**
+   * Called at the leader, for the whole group. Must give each partition to one member at most, and only to one that subscribes to
+   * its topic. What it throws ends the leader's consumer.
+   * @param cluster the topics that any member subscribes to, as far as they exist
+   */
   assign(cluster: ClusterView, members: readonly AssignorMember[]): GroupAssignment;
 }
 

@@ -12,17 +12,26 @@ function cases(assignor: string): unknown[] {
     .map((line): unknown => JSON.parse(line));
 }
 
-describe.each([
-  ['range', 545],
-  ['roundrobin', 567],
-])("the assignments of Kafka's own %s", (assignor, count) => {
-  it(`are ours in all ${count} cases`, () => {
+describe("the rebalances of Kafka's own assignors", () => {
+  it.each([
+    ['range', 545],
+    ['roundrobin', 567],
+  ])('%s: the same assignment in all %d cases', (assignor, count) => {
     const lines = cases(assignor);
     expect(lines).toHaveLength(count);
     expect(lines.flatMap((line) => runAssignorCase(assignor, line))).toEqual([]);
   });
-});
 
-it('names an assignor that does not exist', () => {
-  expect(runAssignorCase('sticky', {})).toEqual(['no assignor of that name yet: sticky']);
+  it.each([
+    ['sticky', 530],
+    ['cooperative-sticky', 532],
+  ])('%s: as even and with as few moves at least, in all %d cases', (assignor, count) => {
+    const lines = cases(assignor);
+    expect(lines).toHaveLength(count);
+    expect(lines.flatMap((line) => runAssignorCase(assignor, line))).toEqual([]);
+  });
+
+  it('names an assignor that does not exist', () => {
+    expect(runAssignorCase('nope', {})).toEqual(['no assignor of that name: nope']);
+  });
 });
