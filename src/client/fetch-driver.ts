@@ -10,6 +10,9 @@ import { askCommitted } from './commit-driver.ts';
 import type { EngineContext } from './engine-context.ts';
 import * as requests from './requests.ts';
 
+/** Headers, and what is said of each partition, aborted transactions included. */
+const ANSWER_OVERHEAD_BYTES = 256 * 1024;
+
 /** Turns what the fetcher decides into requests, and their answers into what the fetcher wants to hear. */
 export class FetchDriver {
   readonly fetcher: Fetcher;
@@ -79,6 +82,7 @@ export class FetchDriver {
     const request = requests.fetchRequest(asked, { minBytes, maxBytes, maxWaitMs, rackId, isolationLevel });
     const response = await connection.send(fetch, request, {
       timeoutMs: maxWaitMs + requestTimeoutMs,
+      answerBytes: answerBytes(action),
       ...(session.usesTopicIds ? {} : { maxVersion: requests.LAST_FETCH_VERSION_WITH_TOPIC_NAMES }),
     });
     const { errorCode, sessionId } = response;
@@ -107,4 +111,10 @@ export class FetchDriver {
     const offsets = await askCommitted(this.#engine, action.partitions);
     return offsetsFetched(this.fetcher, action.id, offsets, this.#engine.now());
   }
+}
+
+/** As much as the broker was asked for; what a batch has beyond it (KIP-74) comes as its bytes come. */
+function answerBytes({ partitions, maxBytes }: FetchAction & { type: 'fetch' }): number {
+  const records = partitions.reduce((sum, { partitionMaxBytes }) => sum + partitionMaxBytes, 0);
+  return Math.min(maxBytes, records) + ANSWER_OVERHEAD_BYTES;
 }

@@ -40,7 +40,6 @@ export const FIXED: ReadonlyMap<string, readonly string[]> = new Map([
   ['group.protocol', ['classic']],
   ['security.protocol', ['plaintext']],
   ['client.dns.lookup', ['use_all_dns_ips']],
-  ['metadata.recovery.strategy', ['rebootstrap']],
   ['enable.partition.eof', ['true', 'false']], // the event `partitionEnd` is there for whoever listens
   ['api.version.request', ['true']],
   ['statistics.interval.ms', ['0']],

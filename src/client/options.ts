@@ -73,6 +73,10 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   socketConnectionSetupTimeoutMs?: number;
   /** Metadata is asked for again after so long, to notice new partitions. Default 300000. */
   metadataMaxAgeMs?: number;
+  /** What to do when no known broker gives metadata: go back to `bootstrapServers` (KIP-899), or not. Default `'rebootstrap'`. */
+  metadataRecoveryStrategy?: 'rebootstrap' | 'none';
+  /** After so long without metadata all that is known of the brokers is dropped (KIP-1102). Default 300000. */
+  metadataRecoveryRebootstrapTriggerMs?: number;
   /** Let the broker create a topic that is subscribed to, if it is set up so. Default true, as in Java. */
   allowAutoCreateTopics?: boolean;
   /** A pattern in `subscribe` stands for no internal topic, such as `__consumer_offsets`. Default true. */

@@ -36,6 +36,8 @@ export interface Settings {
   reconnectBackoffMaxMs: number;
   socketConnectionSetupTimeoutMs: number;
   metadataMaxAgeMs: number;
+  metadataRecoveryStrategy: 'rebootstrap' | 'none';
+  metadataRecoveryRebootstrapTriggerMs: number;
   allowAutoCreateTopics: boolean;
   excludeInternalTopics: boolean;
   receiveMessageMaxBytes: number;
@@ -92,6 +94,8 @@ export const RULES: Readonly<Record<keyof ConsumerOptions, Rule>> = {
   reconnectBackoffMaxMs: int(1000),
   socketConnectionSetupTimeoutMs: int(10000, 1),
   metadataMaxAgeMs: int(300000, 1),
+  metadataRecoveryStrategy: { kind: 'choice', default: 'rebootstrap', of: ['rebootstrap', 'none'] },
+  metadataRecoveryRebootstrapTriggerMs: int(300000),
   allowAutoCreateTopics: { kind: 'boolean', default: true },
   excludeInternalTopics: { kind: 'boolean', default: true },
   receiveMessageMaxBytes: int(104858112, 1024),

@@ -1,17 +1,13 @@
 import { backoffMs } from '../backoff.ts';
-import { ConnectionError, toKafkaError, type KafkaError } from '../errors.ts';
+import { ConnectionError, KafkaError, toKafkaError } from '../errors.ts';
 import { findCoordinator } from '../protocol/api/find-coordinator.ts';
 import { metadata as metadataApi } from '../protocol/api/metadata.ts';
 import { NO_UUID } from '../protocol/codec.ts';
 import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
+import { addressOf, Candidates, type HostPort } from './candidates.ts';
 import { Connection } from './connection.ts';
 import { ClusterMetadata, type BrokerAddress } from './metadata.ts';
 import { Pauses } from './pauses.ts';
-
-export interface HostPort {
-  host: string;
-  port: number;
-}
 
 export interface ClusterOptions {
   bootstrapServers: readonly HostPort[];
@@ -22,6 +18,9 @@ export interface ClusterOptions {
   maxFrameBytes: number;
   reconnectBackoffMs: number;
   reconnectBackoffMaxMs: number;
+  metadataRecoveryStrategy: 'rebootstrap' | 'none';
+  /** Metadata could not be had for so long: begin anew from the bootstrap servers (KIP-1102). */
+  metadataRecoveryRebootstrapTriggerMs: number;
   allowAutoCreateTopics: boolean;
   /** A number in [0, 1): the jitter of the back-off, and which broker is asked first. */
   random: () => number;
@@ -58,6 +57,7 @@ export class Cluster {
   #open = new Map<string, Opening>();
   #all = new Set<Connection>();
   #failures = new Map<string, number>();
+  #candidates: Candidates;
   #general: Opening | null = null;
   #queued: Refresh | null = null;
   #refreshing = false;
@@ -66,6 +66,7 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    this.#candidates = new Candidates(options, this.metadata);
   }
 
   /**
@@ -109,11 +110,8 @@ export class Cluster {
   async findCoordinator(groupId: string): Promise<number> {
     const connection = await this.#generalConnection();
     const batched = connection.versionOf(findCoordinator) >= 4;
-    const response = await connection.send(findCoordinator, {
-      key: batched ? '' : groupId,
-      keyType: 0,
-      coordinatorKeys: batched ? [groupId] : [],
-    });
+    const request = { key: batched ? '' : groupId, keyType: 0, coordinatorKeys: batched ? [groupId] : [] };
+    const response = await this.#asked(connection, () => connection.send(findCoordinator, request));
     const found = batched ? response.coordinators[0] : response;
     if (found === undefined)
       throw kafkaErrorOf(15, { api: 'FindCoordinator', context: 'the answer names no coordinator' });
@@ -138,21 +136,31 @@ export class Cluster {
   async #refreshLoop(): Promise<void> {
     this.#refreshing = true;
     let attempt = 0;
+    let refusals = 0;
+    let failingSince = 0;
     while (this.#queued !== null) {
       const refresh = this.#queued;
       this.#queued = null;
       try {
         await this.#refreshOnce(refresh);
         attempt = 0;
+        refusals = 0;
         refresh.resolve();
       } catch (error) {
         const cause = toKafkaError(error);
-        // Only what a person has to mend ends the trying: credentials, permissions, a broker too old.
-        if (this.#closed !== null || !cause.retriable) {
+        if (attempt === 0) failingSince = performance.now();
+        if (!cause.retriable) refusals++;
+        // What a person has to mend (credentials, permissions, a broker too old) ends the trying, once nobody is left to ask.
+        if (this.#closed !== null || (!cause.retriable && refusals >= this.#candidates.inOrder().length)) {
           refresh.reject(this.#closed ?? cause);
+          refusals = 0;
           continue;
         }
         this.#options.onUnreachable(cause);
+        if (performance.now() - failingSince >= this.#options.metadataRecoveryRebootstrapTriggerMs) {
+          this.#rebootstrap(new ConnectionError('no metadata for so long that the client begins anew', { cause }));
+          failingSince = performance.now();
+        }
         this.#queued = mergeRefresh(refresh, this.#queued);
         await this.#pause(attempt++).catch(() => undefined);
         // close() has rejected what was queued meanwhile, or could not see this one: do it here.
@@ -174,25 +182,47 @@ export class Cluster {
   /** @param topics `null` for all */
   async #ask(topics: readonly string[] | null): Promise<void> {
     const connection = await this.#generalConnection();
-    const response = await connection.send(metadataApi, {
-      topics: topics?.map((name) => ({ topicId: NO_UUID, name })) ?? null,
-      allowAutoTopicCreation: this.#options.allowAutoCreateTopics,
-      includeClusterAuthorizedOperations: false,
-      includeTopicAuthorizedOperations: false,
+    await this.#asked(connection, async () => {
+      const response = await connection.send(metadataApi, {
+        topics: topics?.map((name) => ({ topicId: NO_UUID, name })) ?? null,
+        allowAutoTopicCreation: this.#options.allowAutoCreateTopics,
+        includeClusterAuthorizedOperations: false,
+        includeTopicAuthorizedOperations: false,
+      });
+      const { errorCode } = response;
+      if (errorCode === ERROR_CODES.REBOOTSTRAP_REQUIRED && this.#options.metadataRecoveryStrategy === 'rebootstrap') {
+        const { message } = kafkaErrorOf(errorCode, { api: 'Metadata' });
+        const error = new ConnectionError(message, { api: 'Metadata' });
+        this.#rebootstrap(error);
+        throw error;
+      }
+      if (errorCode !== 0) throw kafkaErrorOf(errorCode, { api: 'Metadata' });
+      this.metadata.update(response, topics === null);
     });
-    const { errorCode } = response;
-    if (errorCode === ERROR_CODES.REBOOTSTRAP_REQUIRED) {
-      // KIP-1102: what is known of the brokers is out of date; the bootstrap list is all that is left.
-      const error = new ConnectionError(kafkaErrorOf(errorCode, { api: 'Metadata' }).message, { api: 'Metadata' });
-      this.metadata.brokers.clear();
-      connection.close(error);
-      throw error;
-    }
-    if (errorCode !== 0) throw kafkaErrorOf(errorCode, { api: 'Metadata' });
-    this.metadata.update(response, topics === null);
   }
 
-  /** Any broker will do: the one in use, else the known ones in random order, else the bootstrap list (KIP-899). */
+  /** One question to the general connection: whoever cannot answer it is asked last the next time. */
+  async #asked<T>(connection: Connection, question: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await question();
+      this.#candidates.succeeded(connection.address);
+      return answer;
+    } catch (error) {
+      this.#candidates.failed(connection.address);
+      // It may have something against this question that another broker has not: its version, an error code.
+      connection.close(new ConnectionError(`${connection.address} is left for another broker`, { cause: error }));
+      throw error;
+    }
+  }
+
+  /** KIP-1102: what is known of the brokers is out of date, connections included; the bootstrap list is all that is left. */
+  #rebootstrap(error: ConnectionError): void {
+    if (this.#options.metadataRecoveryStrategy === 'none') return;
+    this.#candidates.forgetBrokers();
+    for (const connection of [...this.#all]) connection.close(error);
+  }
+
+  /** Any broker will do: the one in use, else whoever answers first (KIP-899). */
   #generalConnection(): Promise<Connection> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
     if (this.#general !== null && isUsable(this.#general)) return this.#general.promise;
@@ -204,27 +234,29 @@ export class Cluster {
   }
 
   async #connectToAny(): Promise<Connection> {
-    const known = [...this.metadata.brokers.values()];
-    const first = Math.floor(this.#options.random() * known.length);
-    const candidates: HostPort[] = [...known.slice(first), ...known.slice(0, first), ...this.#options.bootstrapServers];
-    const failures: KafkaError[] = [];
-    for (const candidate of candidates) {
+    const failures = new Map<string, KafkaError>();
+    for (const candidate of this.#candidates.inOrder()) {
+      const address = addressOf(candidate);
       try {
         return await this.#connect(candidate);
       } catch (error) {
         if (this.#closed !== null) throw this.#closed;
-        failures.push(toKafkaError(error));
+        this.#candidates.failed(address);
+        failures.set(address, toKafkaError(error));
       }
     }
-    // What the bootstrap servers said is what the person at the other end can do something about.
-    const last = failures.slice(-this.#options.bootstrapServers.length);
-    const [only] = last;
-    if (last.length === 1 && only !== undefined) throw only;
-    throw new ConnectionError(last.map((failure) => failure.message).join('; '), { cause: last[0] });
+    const told = this.#candidates.told(failures);
+    const [first] = told;
+    if (first !== undefined && told.length === 1) throw first;
+    const text = told.map(({ message }) => message).join('; ');
+    // Only where all have refused is there nothing to wait for.
+    if (first?.retriable === false && [...failures.values()].every(({ retriable }) => !retriable))
+      throw new KafkaError(text, { code: first.code, name: first.name, cause: first });
+    throw new ConnectionError(text, { cause: first });
   }
 
   async #connectAfterBackoff(broker: BrokerAddress): Promise<Connection> {
-    const address = `${broker.host}:${broker.port}`;
+    const address = addressOf(broker);
     const failures = this.#failures.get(address) ?? 0;
     if (failures > 0) await this.#pause(failures - 1);
     // Metadata may have given the broker a new address while this waited.
@@ -233,12 +265,13 @@ export class Cluster {
 
   async #connect({ host, port }: HostPort): Promise<Connection> {
     if (this.#closed !== null) throw this.#closed;
-    const address = `${host}:${port}`;
+    const address = addressOf({ host, port });
     const { clientId, softwareVersion, connectTimeoutMs, requestTimeoutMs, maxFrameBytes } = this.#options;
     try {
       const connection = await Connection.open({
         host,
         port,
+        addressesTried: this.#failures.get(address) ?? 0,
         clientId,
         softwareVersion,
         connectTimeoutMs,

@@ -1,18 +1,23 @@
-import net from 'node:net';
+import type net from 'node:net';
 import { ConnectionError, KafkaError, ProtocolError, RequestTimeoutError } from '../errors.ts';
 import type { Api } from '../protocol/api.ts';
 import { apiVersions, type ApiVersionsResponse } from '../protocol/api/api-versions.ts';
-import { negotiateVersion, type VersionRange } from '../protocol/apis.ts';
 import { kafkaErrorOf } from '../protocol/error-codes.ts';
 import { FrameAssembler } from '../protocol/frame.ts';
 import { decodeResponseFrame, encodeRequestFrame, readCorrelationId, type ApiRange } from '../protocol/header.ts';
+import { BrokerVersions } from './broker-versions.ts';
+import { openSocket, reasonOf } from './socket.ts';
 
 const UNSUPPORTED_VERSION = 35;
 const MAX_INT32 = 0x7fffffff;
+/** How long most answers are, at the most: Metadata of some ten thousand partitions. */
+const USUAL_ANSWER_BYTES = 1024 * 1024;
 
 export interface ConnectionOptions {
   host: string;
   port: number;
+  /** Of the addresses that the host name stands for, how many to leave for last: those that failed before. */
+  addressesTried: number;
   clientId: string;
   /** How long the TCP connection may take. Kafka: `socket.connection.setup.timeout.ms`. */
   connectTimeoutMs: number;
@@ -29,6 +34,8 @@ export interface ConnectionOptions {
 export interface SendOptions {
   timeoutMs?: number;
   maxVersion?: number;
+  /** An answer up to this length gets its memory at once; that of a longer one comes with its bytes. Default 1 MiB. */
+  answerBytes?: number;
 }
 
 interface Pending {
@@ -37,6 +44,7 @@ interface Pending {
   readonly correlationId: number;
   readonly frame: Buffer;
   readonly timeoutMs: number;
+  readonly answerBytes: number;
   readonly resolve: (response: never) => void;
   readonly reject: (error: KafkaError) => void;
   timer: NodeJS.Timeout | undefined;
@@ -57,7 +65,8 @@ export class Connection {
   #pending: Pending[] = [];
   #delayed: Pending[] = [];
   #correlationId = 0;
-  #versions = new Map<number, VersionRange>();
+  /** Null until the broker has said what it speaks. */
+  #versions: BrokerVersions | null = null;
   #mutedUntil = 0;
   #unmute: NodeJS.Timeout | undefined;
   #closed: KafkaError | null = null;
@@ -88,21 +97,17 @@ export class Connection {
   private constructor(options: ConnectionOptions) {
     this.#options = options;
     this.address = `${options.host}:${options.port}`;
-    this.#frames = new FrameAssembler(options.maxFrameBytes);
+    this.#frames = new FrameAssembler(options.maxFrameBytes, 0);
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
-    this.#socket = net.connect({
-      host: options.host,
-      port: options.port,
-      noDelay: true,
-      keepAlive: true,
-      autoSelectFamily: true,
+    this.#socket = openSocket({
+      ...options,
       onread: {
         buffer: () => this.#frames.target(),
         callback: (bytesRead) => this.#onRead(bytesRead),
       },
     });
-    this.#socket.on('error', (error) => this.close(connectionError(this.address, error)));
-    this.#socket.on('end', () => this.close(new ConnectionError(`${this.address} closed the connection`)));
+    this.#socket.on('error', (error) => this.close(this.#lost(reasonOf(error), error)));
+    this.#socket.on('end', () => this.close(this.#lost('closed the connection')));
     this.#socket.on('close', () => this.close(new ConnectionError(`the connection to ${this.address} was closed`)));
   }
 
@@ -112,7 +117,8 @@ export class Connection {
 
   /** The version that requests of this API use here. Throws UnsupportedVersionError where there is none in common. */
   versionOf(api: ApiRange): number {
-    return negotiateVersion(api, this.#versions.get(api.key));
+    if (this.#versions === null) throw new ConnectionError(`${this.address} has not yet said which versions it has`);
+    return this.#versions.of(api);
   }
 
   /**
@@ -122,9 +128,8 @@ export class Connection {
    * @param options.maxVersion where the request can only be said in an older version
    */
   async send<Req, Res>(api: Api<Req, Res>, request: Req, options: SendOptions = {}): Promise<Res> {
-    const { timeoutMs = this.#options.requestTimeoutMs, maxVersion = api.maxVersion } = options;
     if (this.#closed !== null) throw this.#closed;
-    return this.#send(api, Math.min(this.versionOf(api), maxVersion), request, timeoutMs);
+    return this.#send(api, Math.min(this.versionOf(api), options.maxVersion ?? api.maxVersion), request, options);
   }
 
   /** Fails all that is in flight with `error` and drops the socket. Does nothing the second time. */
@@ -142,6 +147,15 @@ export class Connection {
     }
     this.#options.onClose(this, error);
     this.#resolveClosed(error);
+  }
+
+  /** A broker that answers nothing at all and hangs up is one of a few things, all of which can be mended. */
+  #lost(reason: string, cause?: Error): ConnectionError {
+    const isUnheard = this.#pending.some(({ api }) => api.key === apiVersions.key);
+    const hint = isUnheard
+      ? ' instead of answering ApiVersions: no Kafka broker, one before 0.10, or a listener that wants TLS'
+      : '';
+    return new ConnectionError(`${this.address}${cause === undefined ? ' ' : ': '}${reason}${hint}`, { cause });
   }
 
   #connected(): Promise<void> {
@@ -164,21 +178,21 @@ export class Connection {
   /** KIP-511: ask with the newest version; a broker that does not know it answers 35 in version 0, with its own range. */
   async #negotiate(): Promise<void> {
     const request = { clientSoftwareName: 'samsa', clientSoftwareVersion: this.#options.softwareVersion };
-    const ask = (version: number): Promise<ApiVersionsResponse> =>
-      this.#send(apiVersions, version, request, this.#options.requestTimeoutMs);
+    const ask = (version: number): Promise<ApiVersionsResponse> => this.#send(apiVersions, version, request, {});
     let response = await ask(apiVersions.maxVersion);
     if (response.errorCode === UNSUPPORTED_VERSION) {
       const own = response.apiKeys.find((range) => range.apiKey === apiVersions.key);
-      response = await ask(own === undefined ? 0 : negotiateVersion(apiVersions, toRange(own)));
+      response = await ask(own === undefined ? 0 : new BrokerVersions(this.address, [own]).of(apiVersions));
     }
     if (response.errorCode !== 0) throw kafkaErrorOf(response.errorCode, { api: 'ApiVersions', context: this.address });
-    for (const range of response.apiKeys) this.#versions.set(range.apiKey, toRange(range));
+    this.#versions = new BrokerVersions(this.address, response.apiKeys);
+    this.#versions.mustBeRecent();
   }
 
-  #send<Req, Res>(api: Api<Req, Res>, version: number, request: Req, timeoutMs: number): Promise<Res> {
+  #send<Req, Res>(api: Api<Req, Res>, version: number, request: Req, options: SendOptions): Promise<Res> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
     const correlationId = this.#correlationId;
-    this.#correlationId = correlationId === MAX_INT32 ? 0 : correlationId + 1;
+    this.#correlationId = nextCorrelationId(correlationId);
     const frame = encodeRequestFrame(api, version, correlationId, this.#options.clientId, request);
     return new Promise<Res>((resolve, reject) => {
       // The queue holds requests of every API; each is resolved with what its own decoder made.
@@ -188,7 +202,8 @@ export class Connection {
         version,
         correlationId,
         frame,
-        timeoutMs,
+        timeoutMs: options.timeoutMs ?? this.#options.requestTimeoutMs,
+        answerBytes: options.answerBytes ?? USUAL_ANSWER_BYTES,
         resolve,
         reject,
         timer: undefined,
@@ -211,32 +226,27 @@ export class Connection {
   }
 
   #onRead(bytesRead: number): boolean {
+    const [next] = this.#pending;
+    this.#frames.promptBytes = next?.answerBytes ?? 0;
     try {
       const frame = this.#frames.advance(bytesRead);
-      if (frame !== null) this.#onFrame(frame);
+      if (next === undefined) throw new ProtocolError('an answer to no request');
+      if (frame !== null) this.#onFrame(frame, next);
     } catch (error) {
       this.close(this.#protocolError(error));
     }
     return true;
   }
 
-  #onFrame(frame: Buffer): void {
-    const request = this.#pending.shift();
-    if (request === undefined) throw new ProtocolError('an answer to no request');
+  #onFrame(frame: Buffer, request: Pending): void {
     const correlationId = readCorrelationId(frame);
     if (correlationId !== request.correlationId) {
-      this.#pending.unshift(request);
       throw new ProtocolError(`an answer with correlation id ${correlationId} where ${request.correlationId} was due`, {
         api: request.api.name,
       });
     }
-    let response: unknown;
-    try {
-      response = decodeResponseFrame(request.api, versionOfAnswer(request, frame), frame);
-    } catch (error) {
-      this.#pending.unshift(request);
-      throw error;
-    }
+    const response = decodeResponseFrame(request.api, versionOfAnswer(request, frame), frame);
+    this.#pending.shift();
     clearTimeout(request.timer);
     this.#throttle(response);
     request.resolve(response as never);
@@ -269,8 +279,9 @@ export class Connection {
   }
 }
 
-function toRange(range: { minVersion: number; maxVersion: number }): VersionRange {
-  return { min: range.minVersion, max: range.maxVersion };
+/** They wrap at 2^31 − 1, as Java's do. */
+export function nextCorrelationId(correlationId: number): number {
+  return correlationId === MAX_INT32 ? 0 : correlationId + 1;
 }
 
 /** A refusal of the ApiVersions version is itself in version 0: the error code is the body's first int16. */
@@ -278,29 +289,4 @@ function versionOfAnswer(request: Pending, frame: Buffer): number {
   const refused =
     request.api.key === apiVersions.key && frame.length >= 6 && frame.readInt16BE(4) === UNSUPPORTED_VERSION;
   return refused ? 0 : request.version;
-}
-
-function connectionError(address: string, error: NodeJS.ErrnoException): ConnectionError {
-  return new ConnectionError(`${address}: ${reasonOf(error)}`, { cause: error });
-}
-
-function reasonOf(error: NodeJS.ErrnoException): string {
-  switch (error.code) {
-    case 'ECONNREFUSED':
-      return 'connection refused: nothing listens on that port';
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'host name not found';
-    case 'ECONNRESET':
-      return 'connection reset by the other side';
-    case 'ETIMEDOUT':
-      return 'connection timed out';
-    case undefined:
-      // What autoSelectFamily gives when every address failed: an AggregateError without a code of its own.
-      return error instanceof AggregateError
-        ? error.errors.map((each: Error) => each.message).join('; ')
-        : error.message;
-    default:
-      return error.message;
-  }
 }

@@ -77,14 +77,15 @@ export interface VersionRange {
 /**
  * The highest version that both sides know.
  * @param brokerRange undefined where the broker does not have the API
+ * @param broker how to name it in the error
  * @throws UnsupportedVersionError that names the API and both ranges
  */
-export function negotiateVersion(api: ApiRange, brokerRange: VersionRange | undefined): number {
+export function negotiateVersion(api: ApiRange, brokerRange: VersionRange | undefined, broker = 'the broker'): number {
   const version = Math.min(api.maxVersion, brokerRange?.max ?? -1);
   if (brokerRange !== undefined && version >= brokerRange.min && version >= api.minVersion) return version;
   const offered = brokerRange === undefined ? 'does not have it' : `has ${brokerRange.min}-${brokerRange.max}`;
   throw new UnsupportedVersionError(
-    `${api.name}: no version in common, samsa has ${api.minVersion}-${api.maxVersion}, the broker ${offered}`,
+    `${api.name}: no version in common, samsa has ${api.minVersion}-${api.maxVersion}, ${broker} ${offered}`,
     { api: api.name },
   );
 }

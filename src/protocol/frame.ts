@@ -1,6 +1,8 @@
 import { ProtocolError } from '../errors.ts';
 
 const PREFIX_BYTES = 4;
+/** Below this, growing is not worth it. */
+const LEAST_BYTES = 64 * 1024;
 
 /**
  * Bytes of a socket → whole frames, without a copy: it says where the next bytes shall go, and each frame gets a
@@ -11,13 +13,23 @@ const PREFIX_BYTES = 4;
 export class FrameAssembler {
   readonly #maxFrameBytes: number;
   readonly #prefix = Buffer.allocUnsafeSlow(PREFIX_BYTES);
-  /** The frame being filled; null while its length is. */
+  /** The frame being filled, or its beginning; null while its length is. */
   #frame: Buffer | null = null;
+  #length = 0;
   #filled = 0;
+  /**
+   * A frame up to this length gets its buffer at once. The buffer of a longer one grows with the bytes that have come, so that a mere
+   * length costs no memory. May be changed at any time; it counts for the next frame.
+   */
+  promptBytes: number;
 
-  /** @param maxFrameBytes largest length to accept, without the 4 bytes of the length itself */
-  constructor(maxFrameBytes: number) {
+  /**
+   * @param maxFrameBytes largest length to accept, without the 4 bytes of the length itself
+   * @param promptBytes default: the same
+   */
+  constructor(maxFrameBytes: number, promptBytes = maxFrameBytes) {
     this.#maxFrameBytes = maxFrameBytes;
+    this.promptBytes = promptBytes;
   }
 
   /** Where the next bytes from the socket go; never empty. Valid until the next `advance()`. */
@@ -35,12 +47,19 @@ export class FrameAssembler {
     this.#filled += bytesRead;
     if (this.#filled > destination.length) throw new RangeError(`${bytesRead} bytes do not fit into target()`);
     if (this.#filled < destination.length) return null;
-    this.#filled = 0;
     if (this.#frame === null) {
-      this.#frame = Buffer.allocUnsafeSlow(this.#checkedLength());
+      this.#length = this.#checkedLength();
+      this.#frame = Buffer.allocUnsafeSlow(Math.min(this.#length, Math.max(this.promptBytes, LEAST_BYTES)));
+      this.#filled = 0;
       return null;
     }
     const frame = this.#frame;
+    if (frame.length < this.#length) {
+      this.#frame = Buffer.allocUnsafeSlow(Math.min(this.#length, 2 * frame.length));
+      frame.copy(this.#frame);
+      return null;
+    }
+    this.#filled = 0;
     this.#frame = null;
     return frame;
   }

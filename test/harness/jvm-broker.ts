@@ -1,19 +1,21 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type DeathGuard, atDeath } from './at-death.ts';
 import { type BrokerOptions, DEFAULT_KAFKA_VERSION, SINGLE_BROKER_PROPERTIES, type TestBroker } from './broker.ts';
-import { classPath, fetchJars, javaCommand } from './kafka-jars.ts';
+import { JvmProcess } from './jvm-process.ts';
+import { classPath, fetchJars, isOlder, javaCommand } from './kafka-jars.ts';
 import { answersApiVersions, freePort } from './ports.ts';
 import { until } from './waiting.ts';
+import { startZooKeeper } from './zookeeper.ts';
 
 const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 30_000;
 const CLUSTER_ID = 'c2Ftc2EtdGVzdC1icm9rZQ';
 const STARTED = 'Kafka Server started';
+/** From here on a broker may keep the cluster's metadata itself; one before it wants ZooKeeper. */
+const FIRST_KRAFT_RELEASE = '3.3';
 
 export interface JvmBrokerOptions extends BrokerOptions {
   /** Folder of the broker's data, log and configuration; kept by `stop`. Default: a temporary one, removed by `stop`. */
@@ -23,8 +25,9 @@ export interface JvmBrokerOptions extends BrokerOptions {
 }
 
 /**
- * Starts one Apache Kafka broker (KRaft, broker and controller in one JVM) from jars of Maven Central. Needs Java 17 and,
- * the first time, Maven. Resolves when the broker says that it has started and answers; else throws with its log's end.
+ * Starts one Apache Kafka broker of any release from 0.10 on, from jars of Maven Central: with KRaft, broker and controller in one
+ * JVM, or, before 3.3, with a ZooKeeper beside it. Needs Java 17 and, the first time, Maven. Resolves when the broker says that
+ * it has started and answers; else throws with its log's end.
  */
 export async function startJvmBroker(options: JvmBrokerOptions = {}): Promise<JvmBroker> {
   const version = options.version ?? DEFAULT_KAFKA_VERSION;
@@ -34,14 +37,10 @@ export async function startJvmBroker(options: JvmBrokerOptions = {}): Promise<Jv
   const ownsFolder = options.dataDir === undefined;
   const folder = options.dataDir ?? mkdtempSync(join(tmpdir(), 'samsa-kafka-'));
   mkdirSync(folder, { recursive: true });
+  const wantsZooKeeper = isOlder(version, FIRST_KRAFT_RELEASE);
   const properties: Record<string, string> = {
-    'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@${HOST}:${controllerPort}`,
-    listeners: `PLAINTEXT://${HOST}:${port},CONTROLLER://${HOST}:${controllerPort}`,
+    ...(wantsZooKeeper ? zooKeeperProperties(port, controllerPort) : kraftProperties(port, controllerPort)),
     'advertised.listeners': `PLAINTEXT://${HOST}:${port}`,
-    'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
     'log.dirs': join(folder, 'data'),
     ...SINGLE_BROKER_PROPERTIES,
     ...options.properties,
@@ -50,13 +49,34 @@ export async function startJvmBroker(options: JvmBrokerOptions = {}): Promise<Jv
   writeFileSync(join(folder, 'server.properties'), lines.join(''));
   const broker = new JvmBroker(version, port, folder, ownsFolder, options.heap ?? '768m');
   try {
-    await broker.format();
+    if (wantsZooKeeper) await broker.startZooKeeper(controllerPort);
+    else await broker.format();
     await broker.restart();
   } catch (error) {
     await broker.stop();
     throw error;
   }
   return broker;
+}
+
+function kraftProperties(port: number, controllerPort: number): Record<string, string> {
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@${HOST}:${controllerPort}`,
+    listeners: `PLAINTEXT://${HOST}:${port},CONTROLLER://${HOST}:${controllerPort}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+  };
+}
+
+function zooKeeperProperties(port: number, zooKeeperPort: number): Record<string, string> {
+  return {
+    'broker.id': '1',
+    'zookeeper.connect': `${HOST}:${zooKeeperPort}`,
+    'zookeeper.connection.timeout.ms': String(START_TIMEOUT_MS),
+    listeners: `PLAINTEXT://${HOST}:${port}`,
+  };
 }
 
 export class JvmBroker implements TestBroker {
@@ -68,8 +88,8 @@ export class JvmBroker implements TestBroker {
   readonly #folder: string;
   readonly #ownsFolder: boolean;
   readonly #heap: string;
-  #process: ChildProcess | undefined;
-  #guard: DeathGuard | undefined;
+  #process: JvmProcess | undefined;
+  #zooKeeper: JvmProcess | undefined;
 
   constructor(version: string, port: number, folder: string, ownsFolder: boolean, heap: string) {
     this.version = version;
@@ -92,58 +112,49 @@ export class JvmBroker implements TestBroker {
     await promisify(execFile)(javaCommand(), [...tool, ...args], { timeout: START_TIMEOUT_MS });
   }
 
+  /** For a release that needs one; it runs until `stop`. */
+  async startZooKeeper(port: number): Promise<void> {
+    this.#zooKeeper = await startZooKeeper(this.version, port, this.#folder);
+  }
+
   async restart(): Promise<void> {
     await this.kill('SIGTERM');
-    const log = openSync(this.#logFile, 'a');
+    appendFileSync(this.#logFile, '');
     const from = readFileSync(this.#logFile).length;
     const jvm = ['-Xms128m', `-Xmx${this.#heap}`, '-XX:+UseG1GC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
     const levels = ['-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info'];
     const args = [...jvm, ...levels, '-cp', classPath(this.version), 'kafka.Kafka', this.#configuration];
-    const child = spawn(javaCommand(), args, { stdio: ['ignore', log, log] });
-    closeSync(log);
-    let failure: Error | undefined;
-    child.once('error', (error) => (failure = error));
-    if (child.pid !== undefined) {
-      const script = this.#ownsFolder ? 'kill -9 "$1"; sleep 0.2; rm -rf "$2"' : 'kill -9 "$1"';
-      this.#guard = atDeath(script, String(child.pid), this.#folder);
-    }
-    this.#process = child;
+    const started = new JvmProcess(args, this.#logFile, this.#ownsFolder ? this.#folder : null);
+    this.#process = started;
     const isUp = async (): Promise<boolean> => {
-      if (failure !== undefined) throw failure;
-      if (hasExited(child)) throw new Error(`the broker has ended by itself\n${await this.logTail()}`);
-      if (!readFileSync(this.#logFile).subarray(from).includes(STARTED)) return false;
-      return answersApiVersions(HOST, this.#port);
+      started.mustHaveStarted();
+      if (started.hasExited) throw new Error(`the broker has ended by itself\n${await this.logTail()}`);
+      // With ZooKeeper it listens only once it is a member of the cluster; its log says nothing where it logs with log4j.
+      const isMember = this.#zooKeeper !== undefined || readFileSync(this.#logFile).subarray(from).includes(STARTED);
+      return isMember && answersApiVersions(HOST, this.#port);
     };
     const what = `broker on ${this.bootstrapServers}`;
     await until(isUp, { what, timeoutMs: START_TIMEOUT_MS, intervalMs: 100, details: () => this.logTail() });
   }
 
   async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
-    const child = this.#process;
-    if (child === undefined) return;
-    if (!hasExited(child) && child.pid !== undefined) {
-      const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-      const hard = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-      child.kill('SIGCONT'); // a frozen process does not see SIGTERM
-      child.kill(signal);
-      await gone;
-      clearTimeout(hard);
-    }
-    this.#guard?.release();
+    await this.#process?.end(signal);
     this.#process = undefined;
   }
 
   async stop(): Promise<void> {
     await this.kill('SIGTERM');
+    await this.#zooKeeper?.end('SIGTERM');
+    this.#zooKeeper = undefined;
     if (this.#ownsFolder) rmSync(this.#folder, { recursive: true, force: true });
   }
 
   async pause(): Promise<void> {
-    this.#process?.kill('SIGSTOP');
+    this.#process?.signal('SIGSTOP');
   }
 
   async resume(): Promise<void> {
-    this.#process?.kill('SIGCONT');
+    this.#process?.signal('SIGCONT');
   }
 
   async logTail(lines = 40): Promise<string> {
@@ -157,8 +168,4 @@ export class JvmBroker implements TestBroker {
   get #logFile(): string {
     return join(this.#folder, 'broker.log');
   }
-}
-
-function hasExited(child: ChildProcess): boolean {
-  return child.exitCode !== null || child.signalCode !== null;
 }

@@ -5,6 +5,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const POM = join(import.meta.dirname, 'kafka', 'pom.xml');
+const OLD_POM = join(import.meta.dirname, 'kafka', 'old.xml');
+const FIRST_NEW_RELEASE = '4.0';
+/** Before it there are no jars for Scala 2.13. */
+const FIRST_SCALA_213_RELEASE = '2.4';
 
 /** Where the jars of Kafka's releases are kept, a folder for each: `SAMSA_KAFKA_LIBS`, else the user's cache folder. */
 function jarsRoot(): string {
@@ -19,6 +23,13 @@ export function jarsFolder(version: string): string {
 
 export function haveJars(version: string): boolean {
   return existsSync(join(jarsFolder(version), `kafka-clients-${version}.jar`));
+}
+
+/** Compares releases such as `2.8.2` and `3.3`, number by number. */
+export function isOlder(version: string, than: string): boolean {
+  const [one = [], other = []] = [version, than].map((text) => text.split('.').map(Number));
+  const index = other.findIndex((number, at) => number !== (one[at] ?? 0));
+  return index >= 0 && (one[index] ?? 0) < (other[index] ?? 0);
 }
 
 /** For `java -cp`, which expands the star itself. */
@@ -50,7 +61,9 @@ export async function fetchJars(version: string, timeoutMs = 300_000): Promise<v
   if (haveJars(version)) return;
   mkdirSync(jarsRoot(), { recursive: true });
   const staging = mkdtempSync(join(jarsRoot(), '.fetching-'));
-  const goal = ['-q', '-B', '-f', POM, `-Dkafka.version=${version}`, 'dependency:copy-dependencies'];
+  const scala = `-Dscala.version=${isOlder(version, FIRST_SCALA_213_RELEASE) ? '2.12' : '2.13'}`;
+  const pom = isOlder(version, FIRST_NEW_RELEASE) ? OLD_POM : POM;
+  const goal = ['-q', '-B', '-f', pom, `-Dkafka.version=${version}`, scala, 'dependency:copy-dependencies'];
   try {
     await promisify(execFile)('mvn', [...goal, `-DoutputDirectory=${staging}`], { timeout: timeoutMs });
     renameSync(staging, jarsFolder(version));

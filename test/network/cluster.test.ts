@@ -45,6 +45,8 @@ function clusterOf(ports: number[], options: Partial<ClusterOptions> = {}): Test
     maxFrameBytes: 1 << 20,
     reconnectBackoffMs: 10,
     reconnectBackoffMaxMs: 50,
+    metadataRecoveryStrategy: 'rebootstrap',
+    metadataRecoveryRebootstrapTriggerMs: 300_000,
     allowAutoCreateTopics: false,
     random: () => 0.5,
     onUnreachable: (error) => troubles.push(error),
@@ -127,6 +129,74 @@ describe('bootstrap', () => {
     expect(seed.count(metadata)).toBe(2);
   });
 
+  it('and does not where metadataRecoveryStrategy is none', async () => {
+    const seed = await startBroker(1);
+    const member = await startBroker(2);
+    seed.cluster = [member];
+    const { cluster, troubles } = clusterOf([seed.port], { metadataRecoveryStrategy: 'none' });
+    await cluster.refreshMetadata([]);
+    await member.stop();
+    for (const socket of seed.sockets) socket.destroy();
+    await until(() => seed.sockets.size === 0, { what: 'loss of the connection', timeoutMs: 2000 });
+    const refreshed = cluster.refreshMetadata([]);
+    await until(() => troubles.length >= 3, { what: 'third failure', timeoutMs: 2000, intervalMs: 5 });
+    expect(seed.count(metadata)).toBe(1);
+    await member.listen();
+    await refreshed;
+  });
+
+  it('begins anew when no broker has given metadata for metadataRecoveryRebootstrapTriggerMs (KIP-1102)', async () => {
+    const seed = await startBroker(1);
+    const member = await startBroker(2);
+    const { cluster } = clusterOf([seed.port], { metadataRecoveryRebootstrapTriggerMs: 150 });
+    seed.cluster = [seed, member];
+    await cluster.refreshMetadata([]);
+    const inUse = await cluster.connection(2, 'fetch');
+    // Both can be reached and neither is of any use: without the trigger, what is known of them would stay.
+    let isUseless = true;
+    const answer = (broker: ScriptedBroker) => {
+      broker.on(metadata, (request) => ({ ...broker.describe(request), errorCode: isUseless ? 41 : 0 }));
+    };
+    answer(seed);
+    answer(member);
+    const refreshed = cluster.refreshMetadata([]);
+    expect(await inUse.closed).toMatchObject({ name: 'ConnectionError', retriable: true, message: /begins anew/ });
+    expect(cluster.metadata.brokers.size).toBe(0);
+    isUseless = false;
+    seed.cluster = [seed];
+    await refreshed;
+    expect([...cluster.metadata.brokers.keys()]).toEqual([1]);
+  });
+
+  it('whoever could not answer is asked last the next time, and a refusal counts when all have refused', async () => {
+    const brokers = [await startBroker(1), await startBroker(2)] as const;
+    const [bad, good] = brokers;
+    bad.on(metadata, (request) => ({ ...bad.describe(request), errorCode: 999 }));
+    const { cluster, troubles } = clusterOf(brokers.map(({ port }) => port));
+    bad.cluster = good.cluster = [...brokers];
+    await cluster.refreshMetadata([]);
+    expect(troubles).toMatchObject([{ code: 999, name: 'UNKNOWN_ERROR_CODE' }]);
+    for (let i = 0; i < 3; i++) {
+      for (const socket of good.sockets) socket.destroy();
+      await until(() => good.sockets.size === 0, { what: 'loss of the connection', timeoutMs: 2000 });
+      await cluster.refreshMetadata([]);
+    }
+    expect(bad.count(metadata)).toBe(1);
+    good.on(metadata, (request) => ({ ...good.describe(request), errorCode: 998 }));
+    expect(await failureOf(cluster.refreshMetadata([]))).toMatchObject({
+      name: 'UNKNOWN_ERROR_CODE',
+      retriable: false,
+    });
+  });
+
+  it('several that are all too old end the trying', async () => {
+    const brokers = [await startBroker(1), await startBroker(2)];
+    for (const broker of brokers) broker.on(apiVersions, () => versionsOf({ Fetch: [0, 7] }));
+    const { cluster } = clusterOf(brokers.map(({ port }) => port));
+    const error = await failureOf(cluster.refreshMetadata([]));
+    expect(error).toMatchObject({ code: 35, retriable: false, message: /too old.*; .*too old/ });
+  });
+
   it('a broker that is too old ends the trying', async () => {
     const broker = await startBroker();
     broker.on(apiVersions, () => versionsOf({ Metadata: null }));
@@ -138,6 +208,26 @@ describe('bootstrap', () => {
     await until(() => broker.sockets.size === 0, { what: 'loss of the connection', timeoutMs: 2000 });
     await cluster.refreshMetadata([]);
   });
+});
+
+it('versions are each connection’s own: brokers of one cluster differ while it is upgraded', async () => {
+  const old = await startBroker(1);
+  const recent = await startBroker(2);
+  old.on(apiVersions, () => versionsOf({ Heartbeat: [0, 2], Metadata: [0, 7], FindCoordinator: [0, 2] }));
+  for (const broker of [old, recent]) broker.on(heartbeat, () => ({ throttleTimeMs: 0, errorCode: 0 }));
+  old.cluster = recent.cluster = [old, recent];
+  const { cluster } = clusterOf([old.port, recent.port]);
+  await cluster.refreshMetadata([]);
+  const beat = { groupId: 'g', generationId: 1, memberId: 'm', groupInstanceId: null };
+  for (const nodeId of [1, 2]) await (await cluster.connection(nodeId, 'coordinator')).send(heartbeat, beat);
+  const versions = [old, recent].map(({ received }) => received.find(({ api }) => api === 'Heartbeat')?.version);
+  expect(versions).toEqual([2, 4]);
+  // Upgraded meanwhile: the next connection asks anew.
+  old.on(apiVersions, () => versionsOf());
+  for (const socket of old.sockets) socket.destroy();
+  await until(() => old.sockets.size === 0, { what: 'loss of the connections', timeoutMs: 2000 });
+  await (await cluster.connection(1, 'coordinator')).send(heartbeat, beat);
+  expect(old.received.at(-1)).toMatchObject({ api: 'Heartbeat', version: 4 });
 });
 
 describe('connections', () => {

@@ -1,9 +1,10 @@
 import dns from 'node:dns';
+import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, describe, expect, it, vi, type MockInstance } from 'vitest';
 import { ConnectionError, ProtocolError, RequestTimeoutError, UnsupportedVersionError } from '../../src/errors.ts';
 import type { KafkaError } from '../../src/errors.ts';
-import { Connection, type ConnectionOptions } from '../../src/network/connection.ts';
+import { Connection, nextCorrelationId, type ConnectionOptions } from '../../src/network/connection.ts';
 import { apiVersions } from '../../src/protocol/api/api-versions.ts';
 import { findCoordinator } from '../../src/protocol/api/find-coordinator.ts';
 import { heartbeat } from '../../src/protocol/api/heartbeat.ts';
@@ -45,6 +46,7 @@ async function open(port: number, options: Partial<ConnectionOptions> = {}): Pro
   const connection = await Connection.open({
     host: '127.0.0.1',
     port,
+    addressesTried: 0,
     clientId: 'test',
     connectTimeoutMs: 2000,
     requestTimeoutMs: 2000,
@@ -106,9 +108,26 @@ describe('versions', () => {
     const connection = await open(broker.port);
     const error = await failureOf(connection.send(metadata, ASK));
     expect(error).toBeInstanceOf(UnsupportedVersionError);
-    expect(error.message).toMatch(/Metadata: .* samsa has 0-13, the broker has 90-99/);
+    expect(error.message).toMatch(/Metadata: .* samsa has 0-13, the broker at .* has 90-99/);
     await expect(connection.send(heartbeat, BEAT)).rejects.toThrow(/does not have it/);
     expect(connection.isOpen).toBe(true);
+  });
+
+  it.each([
+    [
+      7,
+      /is too old: it has Fetch up to version 7, as Kafka 1\.1 has; samsa needs version 10, which is Kafka 2\.1 or newer$/,
+    ],
+    [9, /is too old: it has Fetch up to version 9; samsa needs/],
+  ])('a broker that is too old, with Fetch %i, is refused in one line', async (max, text) => {
+    const broker = await startBroker();
+    broker.on(apiVersions, () => versionsOf({ Fetch: [0, max] }));
+    const error = await failureOf(open(broker.port));
+    expect(error).toMatchObject({ name: 'UnsupportedVersionError', retriable: false, message: text });
+    expect(error.message).toContain(`127.0.0.1:${broker.port}`);
+    await until(() => broker.sockets.size === 0, { what: 'end of the connection', timeoutMs: 2000 });
+    broker.on(apiVersions, () => versionsOf({ Fetch: [0, 10] }));
+    await open(broker.port);
   });
 
   it('no ApiVersions version in common', async () => {
@@ -209,6 +228,10 @@ describe('frames', () => {
   });
 });
 
+it('correlation ids begin anew after 2^31 − 1', () => {
+  expect([0, 2 ** 31 - 2, 2 ** 31 - 1].map(nextCorrelationId)).toEqual([1, 2 ** 31 - 1, 0]);
+});
+
 describe('deadlines', () => {
   it('silence is a RequestTimeoutError within requestTimeoutMs, and takes the connection and what is in flight with it', async () => {
     const broker = await startBroker();
@@ -291,6 +314,39 @@ describe('ends', () => {
     const error = await failureOf(open(broker.port, { host: 'localhost' }));
     expect(error).toMatchObject({ name: 'ConnectionError', message: /refused|EADDRNOTAVAIL/ });
     expect(lookup).toHaveBeenCalledTimes(2);
+  });
+
+  it('an address that took the connection and then was of no use is tried last the next time', async () => {
+    const broker = await startBroker({ host: '127.0.0.2' });
+    const useless = net.createServer((socket) => socket.destroy());
+    useless.listen(broker.port, '127.0.0.3');
+    await once(useless, 'listening');
+    cleanups.push(() => useless.close());
+    const addresses = [3, 2].map((last) => ({ address: `127.0.0.${last}`, family: 4 }));
+    const lookup = vi.spyOn(dns, 'lookup') as unknown as MockInstance<(...args: unknown[]) => void>;
+    lookup.mockImplementation((_host, _options, callback) => (callback as Callback)(null, addresses));
+    const opened = (addressesTried: number) => open(broker.port, { host: 'kafka', addressesTried });
+    expect(await failureOf(opened(0))).toMatchObject({ message: /instead of answering ApiVersions|reset/ });
+    await expect((await opened(1)).send(metadata, ASK)).resolves.toMatchObject({ clusterId: 'scripted' });
+    expect(await failureOf(opened(2))).toBeInstanceOf(ConnectionError);
+  });
+
+  it('a host name that the resolver never answers for is given up', async () => {
+    const lookup = vi.spyOn(dns, 'lookup') as unknown as MockInstance<(...args: unknown[]) => void>;
+    lookup.mockImplementation(() => undefined);
+    const error = await failureOf(open(9092, { host: 'kafka', connectTimeoutMs: 50 }));
+    expect(error).toMatchObject({ name: 'ConnectionError', message: /did not answer within 50 ms/ });
+  });
+
+  it('one that hangs up instead of saying its versions gets a hint', async () => {
+    const broker = await startBroker();
+    broker.on(apiVersions, (_request, { socket }) => {
+      socket.end();
+      return undefined;
+    });
+    expect(await failureOf(open(broker.port))).toMatchObject({
+      message: /closed the connection instead of answering ApiVersions: .* wants TLS/,
+    });
   });
 
   it('close() while connecting, and while ApiVersions is out', async () => {

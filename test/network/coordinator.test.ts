@@ -41,6 +41,8 @@ async function rig(count = 1): Promise<Rig> {
     maxFrameBytes: 1 << 20,
     reconnectBackoffMs: 10,
     reconnectBackoffMaxMs: 20,
+    metadataRecoveryStrategy: 'rebootstrap',
+    metadataRecoveryRebootstrapTriggerMs: 300_000,
     allowAutoCreateTopics: false,
     random: () => 0,
     onUnreachable: () => undefined,

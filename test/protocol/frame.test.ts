@@ -57,6 +57,29 @@ describe.each(APIS.map((api) => api.name))('%s', (name) => {
 });
 
 describe('FrameAssembler', () => {
+  test('a frame above promptBytes grows with its bytes: a length alone costs little memory', () => {
+    const body = Buffer.from(Uint8Array.from({ length: 1_000_003 }, (_, index) => index % 251));
+    for (const chunk of [1000, 65_536, 10_000_000]) {
+      const assembler = new FrameAssembler(1 << 30, 0);
+      const [frame] = feed(assembler, prefixed(body), () => chunk);
+      expect(frame?.equals(body)).toBe(true);
+    }
+    const assembler = new FrameAssembler(1 << 30, 0);
+    const bytes = Buffer.alloc(4 + 100_000);
+    bytes.writeInt32BE(1 << 30, 0);
+    feed(assembler, bytes, () => 4096);
+    expect(assembler.target().buffer.byteLength).toBe(131_072);
+    assembler.promptBytes = 1 << 30; // too late for this one
+    feed(assembler, Buffer.alloc(100_000), () => 4096);
+    expect(assembler.target().buffer.byteLength).toBe(262_144);
+  });
+
+  test('a frame up to promptBytes has one buffer from the beginning', () => {
+    const assembler = new FrameAssembler(1 << 30, 200_000);
+    feed(assembler, prefixed(Buffer.alloc(200_000)).subarray(0, 10), () => 10);
+    expect(assembler.target().buffer.byteLength).toBe(200_000);
+  });
+
   test('frames come out whole however the bytes are cut', () => {
     const bodies = fc.array(fc.uint8Array({ minLength: 4, maxLength: 300 }), { minLength: 1, maxLength: 20 });
     fc.assert(
