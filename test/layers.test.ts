@@ -26,7 +26,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** Packages and Node modules that a folder may use. Sockets are opened in network and nowhere else. */
 const MAY_USE: Record<string, readonly string[]> = {
   protocol: ['long', 'crc-32', 'node:zlib', 'node:module', 'node:util'],
-  network: ['node:net'],
+  network: ['node:net', 'node:dns'],
   client: ['long', 'node:events'],
   // Its listeners are a broker's: the only sockets besides network's.
   testing: ['node:net', 'node:events', 'node:fs/promises', 'node:module', 'node:zlib', 'long', 'crc-32', 'snappyjs'],
