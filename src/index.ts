@@ -26,6 +26,7 @@ export { parseProperties } from './client/parse-properties.ts';
 export type { ListedTopic, LogLevel } from './client/port.ts';
 export type { RebalanceListener } from './client/rebalances.ts';
 export { RecordBatch } from './client/record-batch.ts';
+export { SubscriptionPattern } from './client/subscription-pattern.ts';
 export type { TopicPartition } from './fetch/partition.ts';
 export { KafkaRecord } from './protocol/record.ts';
 export type { CustomCodec, CustomCodecs } from './protocol/compression/codecs.ts';

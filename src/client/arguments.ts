@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors.ts';
 import type { TopicPartition } from '../fetch/partition.ts';
+import { SubscriptionPattern } from './subscription-pattern.ts';
 import { show } from './validate.ts';
 
 // Arguments of the consumer's methods, checked as strictly as its options: JavaScript has no types at run time.
@@ -12,10 +13,11 @@ export function topicName(value: unknown, where: string): string {
   throw new ConfigError(`${where} takes ${takes}, not ${value instanceof RegExp ? String(value) : show(value)}`);
 }
 
-/** What `subscribe` was given: names, and patterns for names. */
+/** What `subscribe` was given: names, patterns for names, and a pattern for the broker. */
 export interface Subscription {
   topics: readonly string[];
   patterns: readonly RegExp[];
+  brokerPattern: string | null;
 }
 
 /** Names, RegExps, and strings that begin with `^`: regular expressions, as in librdkafka. */
@@ -25,12 +27,18 @@ export function subscription(value: unknown, where: string): Subscription {
     throw new ConfigError(`${where} takes an array of topic names and patterns with at least one in it`);
   const topics = new Set<string>();
   const patterns: RegExp[] = [];
+  const brokerPatterns: string[] = [];
   for (const each of list) {
-    if (each instanceof RegExp) patterns.push(stateless(each));
+    if (each instanceof SubscriptionPattern) brokerPatterns.push(each.pattern);
+    else if (each instanceof RegExp) patterns.push(stateless(each));
     else if (typeof each === 'string' && each.startsWith('^')) patterns.push(compiled(each, where));
     else topics.add(topicName(each, where));
   }
-  return { topics: [...topics], patterns };
+  const [first, ...others] = brokerPatterns;
+  if (first === undefined) return { topics: [...topics], patterns, brokerPattern: null };
+  // Each matches whole names, and so does one of them all.
+  const brokerPattern = others.length === 0 ? first : brokerPatterns.map((each) => `(?:${each})`).join('|');
+  return { topics: [...topics], patterns, brokerPattern };
 }
 
 /** With `g` or `y` a RegExp remembers where it was, and matches every other time. */

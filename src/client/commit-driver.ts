@@ -1,5 +1,5 @@
 import { Committer, type CommitAction } from '../commit/committer.ts';
-import { toKafkaError, type KafkaError } from '../errors.ts';
+import { FencedError, toKafkaError, type KafkaError } from '../errors.ts';
 import type { CommittedAnswer } from '../fetch/answers.ts';
 import type { TopicPartition } from '../fetch/partition.ts';
 import { Pauses } from '../network/pauses.ts';
@@ -9,6 +9,9 @@ import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
 import type { EngineContext } from './engine-context.ts';
 import type { CommittedOffset } from './port.ts';
 import * as requests from './requests.ts';
+
+/** The member that asked is another by now (KIP-848). */
+const EPOCH_ERRORS: readonly number[] = [ERROR_CODES.UNKNOWN_MEMBER_ID, ERROR_CODES.STALE_MEMBER_EPOCH];
 
 /** Turns what the committer decides into requests, and asks for what is committed. */
 export class CommitDriver {
@@ -110,17 +113,27 @@ export class CommitDriver {
   }
 }
 
-/** One OffsetFetch; error codes are in the answers. */
+/**
+ * One OffsetFetch; error codes are in the answers.
+ * @throws FencedError, retriable, where the epoch has changed or the membership is gone: the group machine finds out which
+ */
 export async function askCommitted(
-  { coordinator, settings }: EngineContext,
+  engine: EngineContext,
   partitions: readonly TopicPartition[],
 ): Promise<(CommittedAnswer & CommittedOffset)[]> {
+  const { coordinator, settings, identity } = engine;
   const maxVersion = requests.LAST_VERSION_WITH_TOPIC_NAMES;
   const version = Math.min(maxVersion, await coordinator.versionOf(offsetFetch));
-  const request = requests.offsetFetchRequest(settings.groupId ?? '', partitions, settings.isolationLevel, version);
+  const { groupId, isolationLevel } = settings;
+  const request = requests.offsetFetchRequest(groupId ?? '', partitions, isolationLevel, version, identity);
   const answer = requests.readOffsetFetch(partitions, await coordinator.send(offsetFetch, request, { maxVersion }));
   const { groupErrorCode } = answer;
   if (groupErrorCode === ERROR_CODES.COORDINATOR_NOT_AVAILABLE || groupErrorCode === ERROR_CODES.NOT_COORDINATOR)
     coordinator.forget();
+  if (identity !== null && EPOCH_ERRORS.includes(groupErrorCode)) {
+    engine.fenced(groupErrorCode, identity);
+    const { name, message } = kafkaErrorOf(groupErrorCode, { api: 'OffsetFetch' });
+    throw new FencedError(message, { code: groupErrorCode, name, api: 'OffsetFetch', retriable: true });
+  }
   return answer.offsets;
 }

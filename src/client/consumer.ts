@@ -11,10 +11,14 @@ import type { ListedTopic } from './port.ts';
 import type { RebalanceListener } from './rebalances.ts';
 import type { RecordBatch } from './record-batch.ts';
 import { Session } from './session.ts';
+import type { SubscriptionPattern } from './subscription-pattern.ts';
 import { validateOptions } from './validate.ts';
 
 const DEFAULT_POLL_MS = 500;
 const DEFAULT_CLOSE_MS = 30_000;
+
+/** A name, a pattern that this client matches, or one that the broker does. */
+type SubscribedTopics = string | RegExp | SubscriptionPattern;
 
 /**
  * A Kafka consumer. Delivery is at least once: a record counts as finished when the loop asks for the next one, and only
@@ -50,11 +54,12 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
    * Joins the group and reads its share of these topics; replaces the topics subscribed to before. Names, RegExps, and strings
    * that begin with `^` (regular expressions, as in librdkafka), mixed as you like: `subscribe(['orders', /^audit\./])`. A pattern
    * is looked for anywhere in the name unless it says otherwise, and stands for every topic that matches, new ones within
-   * `metadataMaxAgeMs`; for internal ones only with `excludeInternalTopics: false`.
+   * `metadataMaxAgeMs`; for internal ones only with `excludeInternalTopics: false`. With `groupProtocol: 'consumer'` a `SubscriptionPattern`
+   * is matched by the broker.
    *
    * @throws ConfigError without a groupId, or when partitions were assigned by hand, or for a pattern that is none
    */
-  subscribe(topics: string | RegExp | readonly (string | RegExp)[], listener: RebalanceListener = {}): void {
+  subscribe(topics: SubscribedTopics | readonly SubscribedTopics[], listener: RebalanceListener = {}): void {
     this.#session.subscribe(check.subscription(topics, 'subscribe()'), listener);
   }
 
@@ -63,7 +68,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     this.#session.unsubscribe();
   }
 
-  /** The topics subscribed to. Patterns are given as the topics that they stand for now. */
+  /** The topics subscribed to. Patterns are given as the topics that they stand for now; what a `SubscriptionPattern` does only the broker knows. */
   subscription(): string[] {
     return [...this.#session.topics];
   }

@@ -1,3 +1,4 @@
+import type { Membership } from '../commit/committer.ts';
 import type { KafkaError } from '../errors.ts';
 import type { Cluster } from '../network/cluster.ts';
 import type { Coordinator } from '../network/coordinator.ts';
@@ -9,6 +10,10 @@ export interface EngineContext {
   readonly settings: Settings;
   readonly cluster: Cluster;
   readonly coordinator: Coordinator;
+  /** Whom OffsetFetch asks for (v9); `null` for nobody: outside of a group, and in the classic protocol. */
+  readonly identity: Membership | null;
+  /** The coordinator has refused a commit, or offsets that were asked for, for who asks. */
+  fenced(errorCode: number, membership: Membership): void;
   /** Monotonic milliseconds; the time of all machines and deadlines. */
   now(): number;
   emit(event: EngineEvent): void;

@@ -1,3 +1,4 @@
+import type { Membership } from '../commit/committer.ts';
 import { ConnectionError, type KafkaError } from '../errors.ts';
 import { Cluster } from '../network/cluster.ts';
 import { Coordinator } from '../network/coordinator.ts';
@@ -5,7 +6,9 @@ import { VERSION } from '../version.ts';
 import { CommitDriver } from './commit-driver.ts';
 import type { EngineContext } from './engine-context.ts';
 import { FetchDriver } from './fetch-driver.ts';
+import { ConsumerGroupDriver } from './consumer-group-driver.ts';
 import { GroupDriver } from './group-driver.ts';
+import type { GroupMember } from './group-member.ts';
 import { LookupDriver } from './lookup-driver.ts';
 import { MetadataWatch } from './metadata-watch.ts';
 import type { EngineCommand, EngineEvent, EnginePort } from './port.ts';
@@ -28,7 +31,7 @@ export class Engine implements EnginePort, EngineContext {
   readonly #commits: CommitDriver;
   readonly #metadata: MetadataWatch;
   readonly #lookups: LookupDriver;
-  readonly #group: GroupDriver | null;
+  readonly #group: GroupMember | null;
   readonly #timer = new Timer(() => this.step());
   #inbox: EngineCommand[] = [];
   #isStepping = false;
@@ -56,7 +59,7 @@ export class Engine implements EnginePort, EngineContext {
       this.step();
     });
     this.#fetches = new FetchDriver(this);
-    this.#commits = new CommitDriver(this, (errorCode, membership) => this.#group?.commitFenced(errorCode, membership));
+    this.#commits = new CommitDriver(this, (errorCode, membership) => this.fenced(errorCode, membership));
     this.#lookups = new LookupDriver(this);
     this.#metadata = new MetadataWatch(
       this,
@@ -70,8 +73,17 @@ export class Engine implements EnginePort, EngineContext {
       },
     );
     const parts = { commits: this.#commits, metadata: this.#metadata, onLeft: () => this.#finishClosing() };
-    this.#group = settings.groupId === null ? null : new GroupDriver(this, settings.groupId, parts);
+    const Driver = settings.groupProtocol === 'consumer' ? ConsumerGroupDriver : GroupDriver;
+    this.#group = settings.groupId === null ? null : new Driver(this, settings.groupId, parts);
     this.#setAlone(true);
+  }
+
+  get identity(): Membership | null {
+    return this.#group?.identity ?? null;
+  }
+
+  fenced(errorCode: number, membership: Membership): void {
+    this.#group?.commitFenced(errorCode, membership);
   }
 
   get isClosed(): boolean {
@@ -151,7 +163,7 @@ export class Engine implements EnginePort, EngineContext {
         this.#start(now);
         this.#setAlone(false);
         this.#metadata.want(command.topics, command.patterns);
-        this.#group?.subscribe(command.topics, command.patterns, now);
+        this.#group?.subscribe(command, now);
         return;
       case 'assign':
         this.#start(now);

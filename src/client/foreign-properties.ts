@@ -37,7 +37,6 @@ export const VALUE_ALIASES: ReadonlyMap<string, ReadonlyMap<string, string>> = n
 
 /** Accepted with the values that say what is so here anyway, in lower case; anything else is refused. */
 export const FIXED: ReadonlyMap<string, readonly string[]> = new Map([
-  ['group.protocol', ['classic']],
   ['security.protocol', ['plaintext']],
   ['client.dns.lookup', ['use_all_dns_ips']],
   ['enable.partition.eof', ['true', 'false']], // the event `partitionEnd` is there for whoever listens
@@ -51,7 +50,6 @@ export const UNSUPPORTED: readonly (readonly [name: string, why: string])[] = [
   ['enable.ssl.certificate.verification', 'samsa cannot do TLS yet'],
   ['sasl.', 'samsa cannot do SASL yet'],
   ['enable.sasl.oauthbearer.unsecure.jwt', 'samsa cannot do SASL yet'],
-  ['group.remote.assignor', "samsa cannot do group.protocol 'consumer' (KIP-848) yet"],
   ['interceptor.classes', 'samsa runs no Java classes'],
   ['metric.reporters', 'samsa runs no Java classes'],
   ['config.providers', 'samsa runs no Java classes'],

@@ -1,43 +1,40 @@
-import type { CommitDriver } from './commit-driver.ts';
-import { FencedError, type KafkaError, toKafkaError } from '../errors.ts';
+import type { KafkaError } from '../errors.ts';
 import type { PartitionInfo } from '../group/assignors/assignor.ts';
 import { ClassicGroup } from '../group/classic.ts';
 import type { GroupAction, GroupEvent, Leave } from '../group/events.ts';
-import { partitionKey, type TopicPartition } from '../fetch/partition.ts';
 import { heartbeat } from '../protocol/api/heartbeat.ts';
 import { joinGroup } from '../protocol/api/join-group.ts';
 import { leaveGroup, type LeaveGroupRequest } from '../protocol/api/leave-group.ts';
 import { syncGroup } from '../protocol/api/sync-group.ts';
+import type { Membership } from '../commit/committer.ts';
+import { CommitAuthority } from './commit-authority.ts';
 import type { EngineContext } from './engine-context.ts';
-import type { MetadataWatch } from './metadata-watch.ts';
-import { PollWatch } from './poll-watch.ts';
+import { GroupAnswers } from './group-answers.ts';
+import type { GroupMember, GroupMemberParts, Wanted } from './group-member.ts';
+import { checkPolls, PollWatch } from './poll-watch.ts';
 
 /** From this version on LeaveGroup names its members in a list (KIP-345). */
 const LEAVE_MEMBERS_VERSION = 3;
 
-export interface GroupDriverParts {
-  commits: CommitDriver;
-  metadata: MetadataWatch;
-  /** The member has left for good. */
-  onLeft: () => void;
-}
-
-/** Turns what the group machine decides into requests and events, and tells it what comes of them. */
-export class GroupDriver {
+/** Turns what the classic group machine decides into requests and events, and tells it what comes of them. */
+export class GroupDriver implements GroupMember {
+  readonly identity = null;
   readonly #engine: EngineContext;
-  readonly #parts: GroupDriverParts;
+  readonly #parts: GroupMemberParts;
   readonly #machine: ClassicGroup;
   readonly #polls: PollWatch;
-  /** What the application is giving up. */
-  #revoking: readonly TopicPartition[] = [];
+  readonly #authority: CommitAuthority;
+  readonly #answers: GroupAnswers<GroupEvent>;
   /** Until when a SyncGroup may be waited for; 0 for none. */
   #syncEndsAt = 0;
 
-  constructor(engine: EngineContext, groupId: string, parts: GroupDriverParts) {
+  constructor(engine: EngineContext, groupId: string, parts: GroupMemberParts) {
     this.#engine = engine;
     this.#parts = parts;
     const { settings } = engine;
     this.#polls = new PollWatch(settings);
+    this.#authority = new CommitAuthority(engine, parts.commits);
+    this.#answers = new GroupAnswers(engine, (event) => this.#on(event));
     this.#machine = new ClassicGroup({
       groupId,
       groupInstanceId: settings.groupInstanceId,
@@ -58,16 +55,11 @@ export class GroupDriver {
 
   tick(now: number): void {
     this.#perform(this.#machine.tick(now));
-    const due = this.#polls.tick(now);
-    if (due.isCollecting) this.#engine.emit({ type: 'collect' });
-    if (!due.hasExpired) return;
-    const text = `no record was asked for within maxPollIntervalMs (${this.#engine.settings.maxPollIntervalMs} ms): this consumer leaves its group, and joins again when it is read from. Handle records faster, take fewer at a time (maxPollRecords), or raise maxPollIntervalMs`;
-    this.#engine.emit({ type: 'log', level: 'error', message: text });
-    this.#on({ type: 'pollExpired' });
+    if (checkPolls(this.#polls, this.#engine, now)) this.#on({ type: 'pollExpired' });
   }
 
   /** With patterns the group has to wait for what they stand for: `topicsMatched`. */
-  subscribe(topics: readonly string[], patterns: readonly RegExp[], now: number): void {
+  subscribe({ topics, patterns }: Wanted, now: number): void {
     this.#polls.start(now);
     if (patterns.length === 0) this.#on({ type: 'subscribed', topics });
   }
@@ -87,7 +79,7 @@ export class GroupDriver {
   }
 
   revoked(): void {
-    this.#revoking = [];
+    this.#authority.revoked();
     this.#on({ type: 'revoked' });
   }
 
@@ -95,7 +87,7 @@ export class GroupDriver {
     this.#on({ type: 'coordinatorLost', error });
   }
 
-  commitFenced(errorCode: number, { generation, memberId }: { generation: number; memberId: string }): void {
+  commitFenced(errorCode: number, { generation, memberId }: Membership): void {
     this.#on({ type: 'commitFenced', errorCode, generation, memberId });
   }
 
@@ -130,15 +122,14 @@ export class GroupDriver {
 
   #performOne(action: GroupAction): void {
     const { coordinator, settings } = this.#engine;
-    const { committer } = this.#parts.commits;
     switch (action.type) {
       case 'findCoordinator':
-        void this.#findCoordinator(action.id);
+        void this.#answers.findCoordinator(action.id);
         return;
       case 'sendJoin':
         // Until the new generation is there, commits wait.
-        committer.setMembership(null);
-        void this.#request(
+        this.#authority.suspend();
+        void this.#answers.of(
           coordinator.send(joinGroup, action.request, {
             timeoutMs: Math.max(action.timeoutMs, settings.requestTimeoutMs),
           }),
@@ -149,7 +140,7 @@ export class GroupDriver {
       case 'sendSync': {
         const timeoutMs = Math.max(settings.maxPollIntervalMs, settings.requestTimeoutMs);
         this.#syncEndsAt = this.#engine.now() + timeoutMs;
-        void this.#request(
+        void this.#answers.of(
           coordinator.send(syncGroup, action.request, { timeoutMs }).finally(() => (this.#syncEndsAt = 0)),
           (response) => ({ type: 'syncAnswered', id: action.id, response }),
           (error) => ({ type: 'syncFailed', id: action.id, error }),
@@ -157,14 +148,14 @@ export class GroupDriver {
         return;
       }
       case 'sendHeartbeat':
-        void this.#request(
+        void this.#answers.of(
           coordinator.send(heartbeat, action.request, { timeoutMs: this.#heartbeatTimeoutMs() }),
           (response) => ({ type: 'heartbeatAnswered', id: action.id, response }),
           (error) => ({ type: 'heartbeatFailed', id: action.id, error }),
         );
         return;
       case 'sendLeave':
-        void this.#request(
+        void this.#answers.of(
           coordinator
             .versionOf(leaveGroup)
             .then((version) => coordinator.send(leaveGroup, leaveRequest(action.request, version))),
@@ -183,22 +174,11 @@ export class GroupDriver {
         this.#engine.refreshMetadata(action.topics);
         return;
       case 'revoke':
-        this.#revoking = action.partitions;
-        if (action.lost) this.#lose();
-        // A member that leaves in the middle of a rebalance commits for the generation that it is still in.
-        else committer.setMembership({ memberId: action.memberId, generation: action.generation });
-        this.#engine.emit({ type: 'revoking', partitions: action.partitions, lost: action.lost });
+        this.#authority.revoke(action);
         return;
-      case 'assign': {
-        const { partitions, added, generation, memberId } = action;
-        // What this generation takes away is still ours to commit.
-        const mine = [...partitions, ...this.#revoking];
-        const owned = new Set(mine.map(({ topic, partition }) => partitionKey(topic, partition)));
-        const isOwned = (topic: string, partition: number): boolean => owned.has(partitionKey(topic, partition));
-        this.#parts.commits.perform(committer.setMembership({ memberId, generation }, isOwned));
-        this.#engine.emit({ type: 'assigned', partitions: added, memberId, generation });
+      case 'assign':
+        this.#authority.assign(action);
         return;
-      }
       case 'fail':
         this.#engine.fail(action.error);
         return;
@@ -211,50 +191,10 @@ export class GroupDriver {
     }
   }
 
-  /** Thrown out of the group: what was not committed by now will be consumed again by another member. */
-  #lose(): void {
-    const { commits } = this.#parts;
-    const text = 'not committed: the group has gone on without this member';
-    const error = new FencedError(text, { code: 25, name: 'UNKNOWN_MEMBER_ID', api: 'OffsetCommit' });
-    commits.perform(commits.committer.expel(error));
-  }
-
   /** A SyncGroup that waits for the group's leader holds up what is sent behind it on the same connection. */
   #heartbeatTimeoutMs(): number {
     const { sessionTimeoutMs, requestTimeoutMs } = this.#engine.settings;
     return Math.max(Math.min(sessionTimeoutMs, requestTimeoutMs), this.#syncEndsAt - this.#engine.now());
-  }
-
-  async #findCoordinator(id: number): Promise<void> {
-    const { coordinator } = this.#engine;
-    try {
-      await coordinator.find();
-      this.#answer({ type: 'coordinatorFound', id, coordinator: coordinator.name });
-    } catch (thrown) {
-      const error = toKafkaError(thrown);
-      // Codes below −1000 are this side's: no broker answered.
-      this.#answer({ type: 'coordinatorFailed', id, errorCode: error.code < -1000 ? null : error.code, error });
-    }
-  }
-
-  async #request<Res>(
-    sent: Promise<Res>,
-    answered: (response: Res) => GroupEvent,
-    failed: (error: KafkaError) => GroupEvent,
-  ): Promise<void> {
-    let event: GroupEvent;
-    try {
-      event = answered(await sent);
-    } catch (error) {
-      event = failed(toKafkaError(error));
-    }
-    this.#answer(event);
-  }
-
-  #answer(event: GroupEvent): void {
-    if (this.#engine.isClosed) return;
-    this.#on(event);
-    this.#engine.step();
   }
 }
 

@@ -16,6 +16,14 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   groupId?: string;
   /** Static membership (KIP-345): unique per process, the same after a restart. `close()` then stays in the group. */
   groupInstanceId?: string;
+  /**
+   * How the group decides who reads what. `'classic'`: its members do, with `partitionAssignmentStrategy`. `'consumer'`: the broker does
+   * (KIP-848; Kafka 4.0 or newer), and sets session and heartbeat times, too. A group that is running goes from one to the other, member by
+   * member, where the broker's `group.consumer.migration.policy` lets it. Default `'classic'`, as in Java.
+   */
+  groupProtocol?: 'classic' | 'consumer';
+  /** With `groupProtocol: 'consumer'`: which of the broker's assignors, `'uniform'` or `'range'`. Default: the broker chooses. */
+  groupRemoteAssignor?: string;
   /** Where to read without a committed offset, or when it is gone from the broker. Default `'latest'`. */
   autoOffsetReset?: 'earliest' | 'latest' | 'none';
   /** Commit what is finished every `autoCommitIntervalMs`, on revocation and on close. Default true with a group. */

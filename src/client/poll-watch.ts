@@ -1,3 +1,5 @@
+import type { EngineContext } from './engine-context.ts';
+
 /**
  * Whether the application still comes for records. It is asked for its count of reads now and then, rather than
  * reporting each: a read costs nothing that way, and `maxPollIntervalMs` is exact to a third of itself or a heartbeat.
@@ -54,4 +56,14 @@ export class PollWatch {
     this.#hasExpired = false;
     return isBack;
   }
+}
+
+/** What a member does about its polls when time has passed. True where it has to leave its group, which is said aloud. */
+export function checkPolls(polls: PollWatch, engine: EngineContext, now: number): boolean {
+  const { isCollecting, hasExpired } = polls.tick(now);
+  if (isCollecting) engine.emit({ type: 'collect' });
+  if (!hasExpired) return false;
+  const message = `no record was asked for within maxPollIntervalMs (${engine.settings.maxPollIntervalMs} ms): this consumer leaves its group, and joins again when it is read from. Handle records faster, take fewer at a time (maxPollRecords), or raise maxPollIntervalMs`;
+  engine.emit({ type: 'log', level: 'error', message });
+  return true;
 }

@@ -20,9 +20,9 @@ export interface PositionedPartition extends TopicPartition {
 export type EngineCommand =
   /**
    * Join the group with these topics and all that match one of the patterns, now or later; replaces what was subscribed to
-   * before. With patterns, `subscription` says what they stand for.
+   * before. With patterns, `subscription` says what they stand for. What `brokerPattern` matches (RE2J) the broker alone knows.
    */
-  | { type: 'subscribe'; topics: readonly string[]; patterns: readonly RegExp[] }
+  | { type: 'subscribe'; topics: readonly string[]; patterns: readonly RegExp[]; brokerPattern: string | null }
   /** Give up the subscription or the manual assignment: leave the group, stop fetching. */
   | { type: 'unsubscribe' }
   /** Without a group: what is read from now on, all of it. */
@@ -80,6 +80,8 @@ export type EngineEvent =
    * goes on. May come again with `lost` before that, with what else was owned behind the same partitions.
    */
   | { type: 'revoking'; partitions: readonly TopicPartition[]; lost: boolean }
+  /** The coordinator counts this member in another epoch now; what it owns is the same. */
+  | { type: 'membershipChanged'; memberId: string; generation: number }
   /** Answer with `progress`. */
   | { type: 'collect' }
   /** `autoCommitIntervalMs` have passed: commit what is finished. */

@@ -17,6 +17,8 @@ import type { CommittedOffset } from './port.ts';
 const GROUPS_VERSION = 8;
 /** From this version on OffsetFetch knows `requireStable`. */
 const STABLE_VERSION = 7;
+/** From this version on OffsetFetch says who asks (KIP-848). */
+const MEMBER_VERSION = 9;
 /** Beyond it, topics are named by id only, and the answer of an unknown one cannot be matched without metadata. */
 export const LAST_VERSION_WITH_TOPIC_NAMES = 9;
 /** Fetch speaks of topics by name up to here, by id from here on (KIP-516). */
@@ -136,23 +138,29 @@ export function readListOffsets(response: ListOffsetsResponse): (ListedAnswer & 
   );
 }
 
-/** @param isolationLevel for `read_committed` the broker gives no offset that an open transaction may still change (KIP-447) */
+/**
+ * @param identity who asks, in a group of the consumer protocol: the broker refuses one who is not in the group any more
+ * @param isolationLevel for `read_committed` the broker gives no offset that an open transaction may still change (KIP-447)
+ */
 export function offsetFetchRequest(
   groupId: string,
   asked: readonly TopicPartition[],
   isolationLevel: IsolationLevel,
   version: number,
+  identity: Membership | null = null,
 ): OffsetFetchRequest {
   const topics = groupByTopic(asked, ({ partition }) => partition).map(([name, partitionIndexes]) => {
     return { name, topicId: NO_UUID, partitionIndexes };
   });
   const requireStable = isolationLevel === 'read_committed' && version >= STABLE_VERSION;
   if (version < GROUPS_VERSION) return { groupId, topics, groups: [], requireStable };
-  // Nobody's member id: who is in the group is the classic protocol's affair, not this request's (KIP-848 uses it).
+  const isSaid = identity !== null && version >= MEMBER_VERSION;
   return {
     groupId: '',
     topics: [],
-    groups: [{ groupId, memberId: null, memberEpoch: -1, topics }],
+    groups: [
+      { groupId, memberId: isSaid ? identity.memberId : null, memberEpoch: isSaid ? identity.generation : -1, topics },
+    ],
     requireStable,
   };
 }

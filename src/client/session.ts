@@ -86,15 +86,17 @@ export class Session<K, V> {
     this.#followSignal(options.signal);
   }
 
-  subscribe({ topics, patterns }: Subscription, listener: RebalanceListener): void {
+  subscribe(wanted: Subscription, listener: RebalanceListener): void {
     this.#mustGoOn();
     if (this.settings.groupId === null)
       throw new ConfigError('subscribe() needs a groupId; to read without a group, use assign()');
     if (this.#mode === 'assigned') throw new ConfigError('subscribe() after assign(): call unsubscribe() first');
     this.#mode = 'subscribed';
-    this.topics = topics;
+    if (wanted.brokerPattern !== null && this.settings.groupProtocol === 'classic')
+      throw new ConfigError("subscribe(SubscriptionPattern) needs groupProtocol 'consumer'; a RegExp works in both");
+    this.topics = wanted.topics;
     this.#listener = listener;
-    this.#engine.send({ type: 'subscribe', topics, patterns });
+    this.#engine.send({ type: 'subscribe', ...wanted });
   }
 
   assign(partitions: readonly (TopicPartition & { startAt: StartAt })[]): void {
@@ -256,6 +258,9 @@ export class Session<K, V> {
       case 'assigned':
         this.membership = { memberId: event.memberId, generation: event.generation };
         this.#rebalances.assigned(event.partitions);
+        return;
+      case 'membershipChanged':
+        this.membership = { memberId: event.memberId, generation: event.generation };
         return;
       case 'revoking':
         if (event.lost) {

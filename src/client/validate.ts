@@ -12,6 +12,8 @@ export interface Settings {
   clientId: string;
   groupId: string | null;
   groupInstanceId: string | null;
+  groupProtocol: 'classic' | 'consumer';
+  groupRemoteAssignor: string | null;
   autoOffsetReset: 'earliest' | 'latest' | 'none';
   enableAutoCommit: boolean;
   enableAutoOffsetStore: boolean;
@@ -70,6 +72,8 @@ export const RULES: Readonly<Record<keyof ConsumerOptions, Rule>> = {
   clientId: { kind: 'string', default: 'samsa' },
   groupId: { kind: 'string', default: null },
   groupInstanceId: { kind: 'string', default: null },
+  groupProtocol: { kind: 'choice', default: 'classic', of: ['classic', 'consumer'] },
+  groupRemoteAssignor: { kind: 'string', default: null },
   autoOffsetReset: { kind: 'choice', default: 'latest', of: ['earliest', 'latest', 'none'] },
   enableAutoCommit: { kind: 'boolean', default: true },
   autoCommitIntervalMs: int(5000, 1),
@@ -175,8 +179,33 @@ function logger(value: unknown): unknown {
   throw wrong('logger', value, 'an object with the functions debug, info, warn and error, or null for silence');
 }
 
+/** Options that the broker decides in the consumer group protocol, and where. */
+const BROKERS_AFFAIR = {
+  sessionTimeoutMs: 'group.consumer.session.timeout.ms of the broker or consumer.session.timeout.ms of the group',
+  heartbeatIntervalMs:
+    'group.consumer.heartbeat.interval.ms of the broker or consumer.heartbeat.interval.ms of the group',
+  partitionAssignmentStrategy: 'groupRemoteAssignor, the name of an assignor of the broker',
+} as const;
+
+function checkGroupProtocol({ groupProtocol, groupRemoteAssignor }: Settings, given: Record<string, unknown>): void {
+  if (groupProtocol === 'classic') {
+    if (groupRemoteAssignor !== null)
+      throw new ConfigError(
+        "groupRemoteAssignor needs groupProtocol 'consumer'; 'classic' has partitionAssignmentStrategy",
+      );
+    return;
+  }
+  for (const [name, instead] of Object.entries(BROKERS_AFFAIR)) {
+    if (given[name] === undefined) continue;
+    throw new ConfigError(
+      `${name} is the broker's affair with groupProtocol 'consumer': leave it out; there is ${instead}`,
+    );
+  }
+}
+
 /** What one option alone cannot tell. */
 function checkTogether(settings: Settings, given: Record<string, unknown>): void {
+  checkGroupProtocol(settings, given);
   if (settings.heartbeatIntervalMs >= settings.sessionTimeoutMs) {
     throw new ConfigError(
       `heartbeatIntervalMs (${settings.heartbeatIntervalMs}) must be less than sessionTimeoutMs (${settings.sessionTimeoutMs}), at most a third of it`,

@@ -201,8 +201,8 @@ export class Committer {
     for (const code of codes) {
       // COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR
       if (code === 15 || code === 16) actions.push({ type: 'coordinatorLost' });
-      // ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS, FENCED_INSTANCE_ID: the group machine decides
-      if (code === 22 || code === 25 || code === 27 || code === 82)
+      // ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS, FENCED_INSTANCE_ID, STALE_MEMBER_EPOCH: the group machine decides
+      if (code === 22 || code === 25 || code === 27 || code === 82 || code === 113)
         actions.push({ type: 'fenced', errorCode: code, membership });
     }
     job.left = again;
@@ -247,6 +247,9 @@ export class Committer {
   #isRetriable(code: number, job: Running): boolean {
     if (!job.isRetried) return false;
     if (code === 27) return this.#mayWait(job);
+    if (code === 113) return true; // the answer that brings the new epoch is on its way
+    // UNKNOWN_TOPIC_OR_PARTITION: as likely as not the topic was deleted, and a rebalance must not wait for it to come back.
+    if (code === 3) return job.mayWaitForRejoin;
     return kafkaErrorOf(code, { api: 'OffsetCommit' }).retriable;
   }
 

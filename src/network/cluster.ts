@@ -102,6 +102,21 @@ export class Cluster {
   }
 
   /**
+   * Asks once which topics these ids stand for: `metadata.topicName` knows those that there are from then on. Apart from
+   * `refreshMetadata`, for a request asks either by names or by ids.
+   */
+  async resolveTopics(topicIds: readonly string[]): Promise<void> {
+    const connection = await this.#generalConnection();
+    const response = await connection.send(metadataApi, {
+      topics: topicIds.map((topicId) => ({ topicId, name: null })),
+      allowAutoTopicCreation: false,
+      includeClusterAuthorizedOperations: false,
+      includeTopicAuthorizedOperations: false,
+    });
+    this.metadata.update(response);
+  }
+
+  /**
    * Asks one broker once for the coordinator of a group.
    *
    * @returns its node id; its address is in the metadata from then on

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as check from '../../src/client/arguments.ts';
+import { SubscriptionPattern } from '../../src/client/subscription-pattern.ts';
 import { parseServers } from '../../src/client/servers.ts';
 import { RULES, validateOptions } from '../../src/client/validate.ts';
 import { ConfigError } from '../../src/errors.ts';
@@ -173,9 +174,33 @@ describe('servers', () => {
   );
 });
 
+describe('groupProtocol', () => {
+  it('consumer leaves to the broker what is the broker’s affair', () => {
+    const given = { groupId: 'g', groupProtocol: 'consumer' };
+    expect(validate({ ...given, groupRemoteAssignor: 'uniform' })).toMatchObject({ groupRemoteAssignor: 'uniform' });
+    expect(validate({ ...given, sessionTimeoutMs: undefined }).groupProtocol).toBe('consumer');
+    expect(refusalOf(() => validate({ ...given, sessionTimeoutMs: 45000 }))).toMatch(
+      /^sessionTimeoutMs is the broker's affair.*group\.consumer\.session\.timeout\.ms/,
+    );
+    expect(refusalOf(() => validate({ ...given, heartbeatIntervalMs: 3000 }))).toMatch(
+      /^heartbeatIntervalMs .*leave it out/,
+    );
+    expect(refusalOf(() => validate({ ...given, partitionAssignmentStrategy: 'range' }))).toMatch(
+      /^partitionAssignmentStrategy .*groupRemoteAssignor/,
+    );
+  });
+
+  it('classic has no remote assignor', () => {
+    expect(validate({})).toMatchObject({ groupProtocol: 'classic', groupRemoteAssignor: null });
+    expect(refusalOf(() => validate({ groupRemoteAssignor: 'uniform' }))).toMatch(
+      /^groupRemoteAssignor needs groupProtocol/,
+    );
+  });
+});
+
 describe('arguments', () => {
   it('topic names', () => {
-    const named = (...topics: string[]): unknown => ({ topics, patterns: [] });
+    const named = (...topics: string[]): unknown => ({ topics, patterns: [], brokerPattern: null });
     expect(check.subscription('orders', 'subscribe()')).toEqual(named('orders'));
     expect(check.subscription(['a', 'b', 'a'], 'subscribe()')).toEqual(named('a', 'b'));
     for (const value of [undefined, [], 5, [''], ['.'], ['..'], ['a b'], ['a'.repeat(250)], [5], [[/x/]], [null]]) {
@@ -187,10 +212,20 @@ describe('arguments', () => {
     const { topics, patterns } = check.subscription(['a', /^B/gi, '^c.*[0-9]$'], 'subscribe()');
     expect(topics).toEqual(['a']);
     expect(patterns).toEqual([/^B/i, /^c.*[0-9]$/]);
-    expect(check.subscription(/x/, 'subscribe()')).toEqual({ topics: [], patterns: [/x/] });
+    expect(check.subscription(/x/, 'subscribe()')).toEqual({ topics: [], patterns: [/x/], brokerPattern: null });
     expect(refusalOf(() => check.subscription('^a(', 'subscribe()'))).toMatch(
       /^subscribe\(\): '\^a\(' is not a regular expression: .*Unterminated/,
     );
+  });
+
+  it('patterns for the broker: one, or one made of several', () => {
+    const patterns = ['a.*', 'b|c'].map((each) => new SubscriptionPattern(each));
+    expect(check.subscription(patterns[0], 'subscribe()')).toEqual({ topics: [], patterns: [], brokerPattern: 'a.*' });
+    const { brokerPattern, topics } = check.subscription(['t', ...patterns], 'subscribe()');
+    expect(brokerPattern).toBe('(?:a.*)|(?:b|c)');
+    expect(topics).toEqual(['t']);
+    expect(refusalOf(() => new SubscriptionPattern(''))).toMatch(/regular expression as text/);
+    expect(refusalOf(() => new SubscriptionPattern(/x/ as never))).toMatch(/regular expression as text/);
   });
 
   it('partitions', () => {

@@ -54,6 +54,7 @@ describe('the answer of OffsetCommit', () => {
     [28, 'INVALID_COMMIT_OFFSET_SIZE', false, null],
     [29, 'TOPIC_AUTHORIZATION_FAILED', false, null],
     [30, 'GROUP_AUTHORIZATION_FAILED', false, null],
+    [113, 'STALE_MEMBER_EPOCH', true, 'fenced'],
     [82, 'FENCED_INSTANCE_ID', false, 'fenced'],
     [-1, 'UNKNOWN_SERVER_ERROR', false, null],
     [9999, 'UNKNOWN_ERROR_CODE', false, null],
@@ -90,6 +91,20 @@ describe('the answer of OffsetCommit', () => {
     add(committer, 1, auto);
     const actions = answer(committer, sent(committer).requestId, { 0: code });
     expect(actions.filter(({ type }) => type === 'commitDone')).toMatchObject([{ id: 1, error: { code } }]);
+  });
+
+  it('3 to a commit that a rebalance waits for is final: the topic was deleted, most likely', () => {
+    const committer = made();
+    add(committer, 1, revoke);
+    expect(answer(committer, sent(committer).requestId, { 0: 3 })).toMatchObject([{ id: 1, error: { code: 3 } }]);
+  });
+
+  it('113 is tried again in the epoch that has come meanwhile', () => {
+    const committer = made();
+    add(committer, 1, revoke);
+    answer(committer, sent(committer).requestId, { 0: 113 });
+    committer.setMembership(NEXT);
+    expect(sent(committer, 100).membership).toEqual(NEXT);
   });
 
   it('22, 25 and 82 are FencedErrors', () => {

@@ -1,0 +1,166 @@
+import type { Membership } from '../commit/committer.ts';
+import type { KafkaError } from '../errors.ts';
+import { ConsumerGroup } from '../group/consumer.ts';
+import type { ConsumerGroupAction, ConsumerGroupEvent } from '../group/consumer-events.ts';
+import { consumerGroupHeartbeat } from '../protocol/api/consumer-group-heartbeat.ts';
+import { CommitAuthority } from './commit-authority.ts';
+import type { EngineContext } from './engine-context.ts';
+import { GroupAnswers } from './group-answers.ts';
+import type { GroupMember, GroupMemberParts, Wanted } from './group-member.ts';
+import { checkPolls, PollWatch } from './poll-watch.ts';
+
+/** Turns what the machine of a KIP-848 member decides into requests and events, and tells it what comes of them. */
+export class ConsumerGroupDriver implements GroupMember {
+  readonly #engine: EngineContext;
+  readonly #parts: GroupMemberParts;
+  readonly #machine: ConsumerGroup;
+  readonly #polls: PollWatch;
+  readonly #authority: CommitAuthority;
+  readonly #answers: GroupAnswers<ConsumerGroupEvent>;
+  #brokerPattern: string | null = null;
+
+  constructor(engine: EngineContext, groupId: string, parts: GroupMemberParts) {
+    this.#engine = engine;
+    this.#parts = parts;
+    const { settings, cluster } = engine;
+    this.#polls = new PollWatch(settings);
+    this.#authority = new CommitAuthority(engine, parts.commits);
+    this.#answers = new GroupAnswers(engine, (event) => this.#on(event));
+    this.#machine = new ConsumerGroup({
+      groupId,
+      memberId: crypto.randomUUID(),
+      groupInstanceId: settings.groupInstanceId,
+      rebalanceTimeoutMs: settings.maxPollIntervalMs,
+      serverAssignor: settings.groupRemoteAssignor,
+      clientRack: settings.clientRack,
+      retryBackoffMs: settings.retryBackoffMs,
+      retryBackoffMaxMs: settings.retryBackoffMaxMs,
+      random: Math.random,
+      topicName: (topicId) => cluster.metadata.topicName(topicId),
+    });
+  }
+
+  get identity(): Membership | null {
+    const { memberId, memberEpoch } = this.#machine;
+    return memberEpoch > 0 ? { memberId, generation: memberEpoch } : null;
+  }
+
+  deadline(): number {
+    return Math.min(this.#machine.deadline(), this.#polls.deadline());
+  }
+
+  tick(now: number): void {
+    this.#perform(this.#machine.tick(now));
+    if (checkPolls(this.#polls, this.#engine, now)) this.#on({ type: 'pollExpired' });
+  }
+
+  subscribe({ topics, patterns, brokerPattern }: Wanted, now: number): void {
+    this.#polls.start(now);
+    this.#brokerPattern = brokerPattern;
+    if (patterns.length === 0) this.topicsMatched(topics);
+  }
+
+  topicsMatched(topics: readonly string[]): void {
+    this.#on({ type: 'subscribed', subscription: { topics, regex: this.#brokerPattern } });
+  }
+
+  unsubscribe(): void {
+    this.#polls.stop();
+    this.#on({ type: 'unsubscribed' });
+  }
+
+  progress(isWaiting: boolean, polls: number, now: number): void {
+    if (this.#polls.progress(isWaiting, polls, now)) this.#on({ type: 'polled' });
+  }
+
+  revoked(): void {
+    this.#authority.revoked();
+    this.#on({ type: 'revoked' });
+    this.#watchOwned();
+  }
+
+  coordinatorLost(error: KafkaError): void {
+    this.#on({ type: 'coordinatorLost', error });
+  }
+
+  commitFenced(errorCode: number, { generation, memberId }: Membership): void {
+    this.#on({ type: 'commitFenced', errorCode, generation, memberId });
+  }
+
+  metadataChanged(): void {
+    this.#on({ type: 'metadataChanged' });
+  }
+
+  close(): void {
+    this.#polls.stop();
+    this.#on({ type: 'close' });
+  }
+
+  /** What the broker's pattern has found nobody else asks metadata for; what is gone must not be asked for any more. */
+  #watchOwned(): void {
+    if (this.#brokerPattern === null) return;
+    this.#parts.metadata.watch([...new Set(this.#machine.owned.map(({ topic }) => topic))]);
+    this.#engine.refreshMetadata([]);
+  }
+
+  #on(event: ConsumerGroupEvent): void {
+    this.#perform(this.#machine.on(event, this.#engine.now()));
+  }
+
+  #perform(actions: readonly ConsumerGroupAction[]): void {
+    for (const action of actions) this.#performOne(action);
+  }
+
+  #performOne(action: ConsumerGroupAction): void {
+    const { coordinator } = this.#engine;
+    const { commits } = this.#parts;
+    switch (action.type) {
+      case 'findCoordinator':
+        void this.#answers.findCoordinator(action.id);
+        return;
+      case 'sendHeartbeat': {
+        const { id, request } = action;
+        if (request.memberEpoch === 0) this.#authority.suspend();
+        void this.#answers.of(
+          coordinator.send(consumerGroupHeartbeat, request),
+          (response) => ({ type: 'heartbeatAnswered', id, response }),
+          (error) => ({ type: 'heartbeatFailed', id, error }),
+        );
+        return;
+      }
+      case 'coordinatorUnknown':
+        coordinator.forget();
+        return;
+      case 'resolveTopics':
+        // Metadata has an answer for some of them, or is asked again: the machine knows when.
+        void this.#answers.of(
+          this.#engine.cluster.resolveTopics(action.topicIds),
+          () => ({ type: 'metadataChanged' }),
+          () => ({ type: 'metadataChanged' }),
+        );
+        return;
+      case 'revoke':
+        this.#authority.revoke(action);
+        return;
+      case 'assign':
+        this.#watchOwned();
+        this.#authority.assign(action);
+        return;
+      case 'epochChanged': {
+        const { memberId, generation } = action;
+        commits.committer.setMembership({ memberId, generation });
+        this.#engine.emit({ type: 'membershipChanged', memberId, generation });
+        return;
+      }
+      case 'fail':
+        this.#engine.fail(action.error);
+        return;
+      case 'left':
+        this.#parts.onLeft();
+        return;
+      case 'log':
+        this.#engine.emit(action);
+        return;
+    }
+  }
+}
