@@ -81,7 +81,8 @@ export function consumerOptions(values: CommonValues): Partial<ConsumerOptions> 
   return options;
 }
 
-function readConfig(file: string): Partial<ConsumerOptions> {
+/** @throws UsageError */
+export function readConfig(file: string): Partial<ConsumerOptions> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

@@ -8,14 +8,15 @@ import { dump } from './dump.ts';
 import { exitCodeOf, explain } from './explain.ts';
 import { mock } from './mock.ts';
 import { UsageError } from './usage-error.ts';
+import { verifiableConsumer } from './verifiable-consumer.ts';
 
-const COMMANDS: readonly Command[] = [consume, dump, mock];
+const COMMANDS: readonly Command[] = [consume, dump, mock, verifiableConsumer];
 
 const HELP = `samsa ${VERSION}: a Kafka consumer
 
 Usage: samsa COMMAND [OPTIONS]
 
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(19)} ${summary}`).join('\n')}
 
   -h, --help     this text; samsa COMMAND --help for a command's own
   -V, --version  versions, and which implementations are in use
