@@ -113,6 +113,24 @@ export class RequestTimeoutError extends KafkaError {
 /** The group has gone on without this member: what it commits or claims no longer counts. */
 export class FencedError extends KafkaError {}
 
+/**
+ * A handler of `forEach()` or `run()` has failed for good, or what it needed did: `cause` is its error, unchanged. The record is not
+ * finished, so it comes again.
+ */
+export class HandlerError extends KafkaError {
+  readonly topic: string;
+  readonly partition: number;
+  /** Of the record; −1 where no single record is to blame. */
+  readonly offset: number;
+
+  constructor(message: string, where: { topic: string; partition: number; offset: number }, cause: unknown) {
+    super(message, { code: CLIENT_ERROR_CODES.STATE, cause });
+    this.topic = where.topic;
+    this.partition = where.partition;
+    this.offset = where.offset;
+  }
+}
+
 /** The position does not exist on the broker and `autoOffsetReset` is `none`. */
 export class OffsetOutOfRangeError extends KafkaError {
   readonly topic: string;

@@ -11,6 +11,10 @@ export type {
 export { configFromProperties } from './client/config-from-properties.ts';
 export { Consumer } from './client/consumer.ts';
 export type { Consumed } from './client/commit-arguments.ts';
+export type { Claim } from './client/claim.ts';
+export type { ClaimHandler, RunOptions } from './client/claims.ts';
+export type { Unfinished } from './client/for-each.ts';
+export type { ForEachOptions, HandlerContext, RecordHandler } from './client/for-each-options.ts';
 export type { CommitCallback } from './client/commits.ts';
 export type {
   Assignment,
@@ -39,6 +43,7 @@ export {
   ConnectionError,
   CorruptRecordError,
   FencedError,
+  HandlerError,
   KafkaError,
   NoOffsetError,
   OffsetOutOfRangeError,

@@ -4,7 +4,10 @@ import type { StartAt, TopicPartition } from '../fetch/partition.ts';
 import type { KafkaRecord } from '../protocol/record.ts';
 import * as check from './arguments.ts';
 import { targetsOf, type Consumed } from './commit-arguments.ts';
+import type { ClaimHandler, RunOptions } from './claims.ts';
 import type { CommitCallback } from './commits.ts';
+import type { Unfinished } from './for-each.ts';
+import type { ForEachOptions, RecordHandler } from './for-each-options.ts';
 import type { Assignment, Committed, ConsumerEvents, PartitionOffset, PartitionOffsetAtTime } from './events.ts';
 import type { ConsumerOptions } from './options.ts';
 import type { ListedTopic } from './port.ts';
@@ -128,6 +131,34 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   > | null> {
     const waitMs = timeoutMs === undefined ? Infinity : check.milliseconds(timeoutMs, 'read({ timeoutMs })');
     return this.#session.reading.read(waitMs, signal);
+  }
+
+  /**
+   * Hands every record to `handler`, up to `concurrency` of them at the same time, and ends after `close()`. A record is finished
+   * when its handler is; commits never pass unfinished work. What has failed for good is told as an `error` event at once,
+   * stops its partition (or all: `stopOnError`), and is thrown when `forEach` ends. docs/commits.md has the rest.
+   *
+   * @throws ConfigError for options that cannot be
+   * @throws HandlerError the first one, when nothing is left that goes on
+   */
+  async forEach(handler: RecordHandler<K, V>, options: ForEachOptions<K, V> = {}): Promise<void> {
+    await this.#session.handlers.forEach(handler, options);
+  }
+
+  /**
+   * A loop of its own for each partition that this consumer has, all at the same time: `setup(partitions)`, `consume(claim)` for each
+   * partition, and when they are given back, once their loops have ended, `cleanup(partitions)`. Ends after `close()`. Manually
+   * assigned partitions have to be assigned before. An error stops what it has come from as in `forEach`.
+   *
+   * @throws ConfigError; HandlerError the first one, when nothing is left that goes on
+   */
+  async run(handler: ClaimHandler<K, V>, options: RunOptions = {}): Promise<void> {
+    await this.#session.handlers.run(handler, options);
+  }
+
+  /** While `forEach` runs: the oldest unfinished record of each partition, which holds back its commit, and its age. */
+  unfinished(): Unfinished[] {
+    return this.#session.handlers.unfinished();
   }
 
   /**

@@ -5,6 +5,16 @@ import type { KafkaRecord } from '../protocol/record.ts';
 import { PartitionDelivery, type DeliveryOptions } from './partition-delivery.ts';
 import type { RecordBatch } from './record-batch.ts';
 
+/** Is told what it must know of the partitions that it works on. */
+export interface Worker<K, V> {
+  /** Has come back for records. */
+  readonly isIdle: boolean;
+  /** These are being given back, or are gone. */
+  onBlocked(partitions: readonly PartitionDelivery<K, V>[]): void;
+  /** Nobody waits for what is still running. */
+  onAbandoned(): void;
+}
+
 /**
  * What was fetched and not yet handed out, over all partitions, and what the application has in hand. Partitions that have
  * something take turns of `turn` records.
@@ -19,7 +29,10 @@ export class Delivery<K, V> {
   #inHand: PartitionDelivery<K, V>[] = [];
   /** What was handed out is finished unit by unit, in any order; else by asking for more. */
   #isTracking = false;
-  #isHandling = false;
+  /** Who works on what is handed out, beside loops: `forEach` or `run`. */
+  #worker: Worker<K, V> | null = null;
+  /** Over all partitions. */
+  #running = 0;
   #onAvailable: () => void;
 
   /** @param onAvailable there is something to hand out where there was nothing */
@@ -48,7 +61,37 @@ export class Delivery<K, V> {
 
   /** Handlers work on what was handed out, and may be at records before others that are finished. */
   get isHandling(): boolean {
-    return this.#isHandling;
+    return this.#worker !== null;
+  }
+
+  /** Nobody works on records, or some of those who do have come back for more. */
+  get isIdle(): boolean {
+    return this.#worker?.isIdle ?? true;
+  }
+
+  setWorker(worker: Worker<K, V> | null): void {
+    this.#worker = worker;
+  }
+
+  /** One more, or one less, works on records of it: a revocation and `close()` wait until nobody does. */
+  beginWork(delivery: PartitionDelivery<K, V>): void {
+    delivery.running++;
+    this.#running++;
+  }
+
+  /** Legal also when the waiting for it was given up. */
+  endWork(delivery: PartitionDelivery<K, V>): void {
+    if (delivery.running === 0) return;
+    delivery.running--;
+    this.#running--;
+  }
+
+  /** Hands nothing of it out for now, without a `pause` of the application. */
+  setHeld(delivery: PartitionDelivery<K, V>, isHeld: boolean): void {
+    if (delivery.isHeld === isHeld) return;
+    delivery.isHeld = isHeld;
+    if (isHeld) this.#leave(delivery);
+    else if (delivery.hasSomething) this.#enter(delivery);
   }
 
   setTracking(isTracking: boolean): void {
@@ -61,17 +104,20 @@ export class Delivery<K, V> {
 
   /** Hands nothing of these out any more and drops what is buffered; what is in hand may still be finished. */
   block(partitions: readonly TopicPartition[]): void {
-    for (const delivery of this.#known(partitions)) {
+    const blocked = [...this.#known(partitions)].filter(({ isBlocked }) => !isBlocked);
+    for (const delivery of blocked) {
       delivery.isBlocked = true;
       delivery.drop();
       this.#leave(delivery);
     }
+    if (blocked.length > 0) this.#worker?.onBlocked(blocked);
   }
 
   remove(partitions: readonly TopicPartition[]): void {
     this.block(partitions);
     for (const delivery of this.#known(partitions)) {
       this.#inHand = this.#inHand.filter((each) => each !== delivery);
+      while (delivery.running > 0) this.endWork(delivery);
       this.#partitions.delete(partitionKey(delivery.topic, delivery.partition));
     }
   }
@@ -103,13 +149,12 @@ export class Delivery<K, V> {
   }
 
   isAnyInHand(partitions: readonly TopicPartition[]): boolean {
-    return this.#inHand.some((held) =>
-      partitions.some(({ topic, partition }) => held.topic === topic && held.partition === partition),
-    );
+    for (const delivery of this.#known(partitions)) if (delivery.isInHand || delivery.running > 0) return true;
+    return false;
   }
 
   get hasInHand(): boolean {
-    return this.#inHand.length > 0;
+    return this.#inHand.length > 0 || this.#running > 0;
   }
 
   /** The application asks for more, so it is done with what it has. */
@@ -124,8 +169,26 @@ export class Delivery<K, V> {
     this.#inHand = [];
   }
 
+  /** Nobody waits any more for what works on records. */
+  abandonWork(): void {
+    for (const delivery of this.#partitions.values()) while (delivery.running > 0) this.endWork(delivery);
+    this.#worker?.onAbandoned();
+  }
+
   /** The next record, or null where there is none now. @throws what the partition whose turn it is failed with */
   nextRecord(): KafkaRecord<K, V> | null {
+    const record = this.takeRecord();
+    if (record !== null && this.#current !== null) this.#hold(this.#current);
+    return record;
+  }
+
+  /** The partition of the record that was taken last, or whose failure was thrown. */
+  get current(): PartitionDelivery<K, V> | null {
+    return this.#current;
+  }
+
+  /** The same for those who say by themselves when it is finished. */
+  takeRecord(): KafkaRecord<K, V> | null {
     for (;;) {
       if (this.#current === null || this.#leftOfTurn <= 0) {
         if (!this.#nextTurn()) return null;
@@ -141,7 +204,6 @@ export class Delivery<K, V> {
       }
       if (record !== undefined) {
         this.#leftOfTurn--;
-        this.#hold(current);
         return record;
       }
       this.#current = null;
@@ -208,7 +270,11 @@ export class Delivery<K, V> {
   }
 
   #enter(delivery: PartitionDelivery<K, V>): void {
-    if (delivery.isPaused || delivery.isBlocked) return;
+    if (delivery.isPaused || delivery.isBlocked || delivery.isHeld) return;
+    if (delivery.onReady !== null) {
+      delivery.onReady();
+      return;
+    }
     if (!delivery.isQueued && delivery !== this.#current) {
       delivery.isQueued = true;
       this.#line.push(delivery);

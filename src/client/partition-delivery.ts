@@ -43,6 +43,8 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   running = 0;
   /** Nothing is handed out for now: its handlers are busy, or one has failed. Not the application's `pause`. */
   isHeld = false;
+  /** Where somebody reads this partition alone: there may be something new. It is in no line then. */
+  onReady: (() => void) | null = null;
   /** What `ledger.end` takes for the record that was handed out last. */
   lastTicket = -1;
   /** Waits in the delivery's line of those that have something to hand out. */

@@ -42,7 +42,36 @@ export class Reading<K, V> {
   }
 
   get isWaiting(): boolean {
-    return this.#wake !== null;
+    return this.#wake !== null && this.#delivery.isIdle;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  get failure(): KafkaError | null {
+    return this.#failure;
+  }
+
+  /** Nobody else reads until the other is called: for `forEach` and `run`, which say by themselves what is finished. */
+  claim(): void {
+    this.#comeForMore();
+    if (this.#hasEnded) throw closedError();
+    if (this.#failure !== null) throw this.#failure;
+    this.#isReading = true;
+  }
+
+  unclaim(): void {
+    this.#isReading = false;
+  }
+
+  /** Until there may be something new, or `wake()`. @param isIdle nothing is left to do */
+  async arrival(isIdle: boolean): Promise<void> {
+    const arrival = new Promise<void>((resolve) => (this.#wake = resolve));
+    if (isIdle) this.#events.onWaiting();
+    await arrival;
+    this.#wake = null;
+    this.#turnBeganAt = performance.now();
   }
 
   /** There may be something new. */
@@ -67,7 +96,7 @@ export class Reading<K, V> {
     let isTurnOver: boolean;
     try {
       this.#comeForMore();
-      isTurnOver = this.#isTurnOver();
+      isTurnOver = this.isTurnOver();
       if (!this.#hasEnded && this.#failure === null && !isTurnOver) {
         const record = this.#delivery.nextRecord();
         if (record !== null) return Promise.resolve({ done: false, value: record });
@@ -86,7 +115,7 @@ export class Reading<K, V> {
       return Promise.reject(toKafkaError(error));
     }
     this.#readsToCheck = 0; // a batch is worth a look at the clock
-    return this.#later(this.#isTurnOver(), () => this.#delivery.nextBatch(maxRecords));
+    return this.#later(this.isTurnOver(), () => this.#delivery.nextBatch(maxRecords));
   }
 
   /** Up to `maxRecords` in all, a batch per partition; empty when the time is up, or `end()` comes meanwhile. */
@@ -102,7 +131,7 @@ export class Reading<K, V> {
     this.#readsToCheck = 0;
     try {
       const result = await this.#later(
-        this.#isTurnOver(),
+        this.isTurnOver(),
         () => this.#pollNow(maxRecords),
         () => isTimeUp,
       );
@@ -130,7 +159,7 @@ export class Reading<K, V> {
     signal?.addEventListener('abort', wake, { once: true });
     try {
       const result = await this.#later(
-        this.#isTurnOver(),
+        this.isTurnOver(),
         () => (signal?.aborted === true ? null : this.#delivery.nextRecord()),
         () => isTimeUp || signal?.aborted === true,
       );
@@ -199,7 +228,7 @@ export class Reading<K, V> {
   ): Promise<IteratorResult<T, undefined>> {
     this.#isReading = true;
     try {
-      if (isTurnOver) await this.#nextTurn();
+      if (isTurnOver) await this.nextTurn();
       return await this.#wait(take, isTimeUp);
     } finally {
       this.#isReading = false;
@@ -221,7 +250,8 @@ export class Reading<K, V> {
     }
   }
 
-  #isTurnOver(): boolean {
+  /** Asked before every record: the event loop has to turn now. */
+  isTurnOver(): boolean {
     if (--this.#readsToCheck > 0) return false;
     const now = performance.now();
     const perRead = (now - this.#checkedAt) / this.#readsPerCheck;
@@ -232,7 +262,7 @@ export class Reading<K, V> {
     return now - this.#turnBeganAt >= TURN_MS;
   }
 
-  async #nextTurn(): Promise<void> {
+  async nextTurn(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     this.#turnBeganAt = performance.now();
     this.#checkedAt = this.#turnBeganAt;

@@ -8,6 +8,7 @@ import { Delivery } from './delivery.ts';
 import { Engine } from './engine.ts';
 import type { Committed } from './events.ts';
 import { stderrLogger } from './logger.ts';
+import { Handlers } from './handlers.ts';
 import { Lookups } from './lookups.ts';
 import type { ConsumerOptions } from './options.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
@@ -31,6 +32,7 @@ export class Session<K, V> {
   readonly settings: Settings;
   readonly delivery: Delivery<K, V>;
   readonly reading: Reading<K, V>;
+  readonly handlers: Handlers<K, V>;
   readonly #lookups: Lookups;
   topics: readonly string[] = [];
   membership = NO_MEMBERSHIP;
@@ -67,10 +69,7 @@ export class Session<K, V> {
       () => this.reading.wake(),
     );
     this.reading = new Reading<K, V>(this.delivery, {
-      onHandChanged: () => {
-        this.#rebalances.handChanged();
-        this.#wakeOnHandChange();
-      },
+      onHandChanged: () => this.#handChanged(),
       onWaiting: () => this.#onWaiting(),
     });
     this.#lookups = new Lookups(this.#engine, settings.defaultApiTimeoutMs);
@@ -78,12 +77,27 @@ export class Session<K, V> {
     const isSubscribed = (): boolean => this.#mode === 'subscribed';
     this.#commits = new Commits<K, V>(settings, this.delivery, this.#engine, this.#reporting, isSubscribed);
     this.#rebalances = new Rebalances<K, V>(this.delivery, this.#engine, {
-      listener: () => this.#listener,
+      listener: () => this.handlers.listening(this.#listener),
       commitBeforeRevocation: (partitions) => this.#commitFinished(partitions),
       emit: (name, partitions) => this.#reporting.tell(name, partitions),
       onListenerError: (name, cause) => this.#reporting.error(listenerError(name, cause)),
     });
+    const handling = {
+      delivery: this.delivery,
+      reading: this.reading,
+      reporting: this.#reporting,
+      isStoring: settings.enableAutoOffsetStore,
+      isClosing: () => this.#closing !== null,
+      handChanged: () => this.#handChanged(),
+      seek: (delivery: PartitionDelivery<K, V>, offset: number) => this.#rebalances.seek(delivery, offset),
+    };
+    this.handlers = new Handlers<K, V>(handling, settings.maxPollRecords);
     this.#followSignal(options.signal);
+  }
+
+  #handChanged(): void {
+    this.#rebalances.handChanged();
+    this.#wakeOnHandChange();
   }
 
   subscribe(wanted: Subscription, listener: RebalanceListener): void {
@@ -134,6 +148,7 @@ export class Session<K, V> {
 
   markConsumed(targets: readonly Target[]): void {
     this.#commits.markConsumed(targets);
+    this.reading.wake(); // `forEach` may have waited for that
   }
 
   #mayCommit(targets: readonly Target[] | undefined): Commits<K, V> {
@@ -204,6 +219,7 @@ export class Session<K, V> {
     await this.#untilHandIsEmpty(deadline);
     // Whatever is still in hand stays unfinished: the commit of the rest and the goodbye must not wait for it.
     this.reading.abandon();
+    this.delivery.abandonWork();
     // A group's partitions are committed when they are revoked, which `close` brings about.
     await this.#commitFinished(this.#mode === 'subscribed' ? [] : [...this.delivery.partitions], deadline);
     const closed = new Promise<void>((resolve) => (this.#resolveClosed = resolve));

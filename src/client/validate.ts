@@ -160,9 +160,13 @@ function assignors(name: string, rule: { of: readonly string[] }, value: unknown
 }
 
 function signal(value: unknown): unknown {
-  // Not by class: polyfills and other realms have signals, too.
-  if (hasFunctions(value, ['addEventListener', 'removeEventListener']) && 'aborted' in value) return value;
+  if (isSignal(value)) return value;
   throw wrong('signal', value, 'an AbortSignal');
+}
+
+/** Not by class: polyfills and other realms have signals, too. */
+export function isSignal(value: unknown): value is AbortSignal {
+  return hasFunctions(value, ['addEventListener', 'removeEventListener']) && 'aborted' in value;
 }
 
 function codecs(value: unknown): unknown {

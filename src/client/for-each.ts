@@ -1,0 +1,366 @@
+import { backoffMs } from '../backoff.ts';
+import type { Worker } from './delivery.ts';
+import type { ForEachSettings, RecordHandler } from './for-each-options.ts';
+import { HandlerJob } from './handler-job.ts';
+import { HandlerErrors, type HandlingHost } from './handling.ts';
+import type { PartitionDelivery } from './partition-delivery.ts';
+import { laneOf, PartitionWork } from './partition-work.ts';
+import { messageOf } from './reporting.ts';
+
+/** The lane of all records of a partition that are handled one after the other. */
+const ONLY_LANE = 0;
+
+/** A record that is not finished, and for how long. */
+export interface Unfinished {
+  topic: string;
+  partition: number;
+  /** Of the oldest unfinished record: what holds back the commit. */
+  offset: number;
+  /** Milliseconds since it was handed out. */
+  ageMs: number;
+  /** Records handed out from it on, finished ones among them included. */
+  outstanding: number;
+}
+
+/**
+ * `forEach`: takes records while there is room, hands each to the handler, and notes in the partition's ledger what is finished.
+ * A handler that returns no promise costs none. One reader, which is woken by what arrives and by what ends.
+ */
+export class ForEach<K, V> implements Worker<K, V> {
+  readonly #host: HandlingHost<K, V>;
+  readonly #handler: RecordHandler<K, V>;
+  readonly #settings: ForEachSettings<K, V>;
+  readonly #errors: HandlerErrors;
+  #work = new Map<PartitionDelivery<K, V>, PartitionWork<K, V>>();
+  /** Handlers whose promises are under way, waits for retries included. */
+  #running = 0;
+  /** Records that wait behind others of their lane. */
+  #waiting = 0;
+  #isOver = false;
+  #isAbandoned = false;
+
+  constructor(host: HandlingHost<K, V>, handler: RecordHandler<K, V>, settings: ForEachSettings<K, V>) {
+    this.#host = host;
+    this.#handler = handler;
+    this.#settings = settings;
+    this.#errors = new HandlerErrors(host.reporting);
+  }
+
+  async run(): Promise<void> {
+    const { delivery, reading } = this.#host;
+    const { signal } = this.#settings;
+    reading.claim();
+    delivery.setWorker(this);
+    delivery.setTracking(true);
+    const stop = (): void => this.#finish();
+    signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted === true) stop();
+    try {
+      await this.#read();
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      this.#finish();
+      await this.#untilIdle();
+      this.#giveBack();
+      delivery.setWorker(null);
+      reading.unclaim();
+    }
+    if (reading.failure !== null) throw reading.failure;
+    if (this.#errors.first !== null) throw this.#errors.first;
+  }
+
+  get isIdle(): boolean {
+    return this.#running === 0;
+  }
+
+  /** The oldest unfinished record of each partition that has one. */
+  unfinished(now: number): Unfinished[] {
+    const result: Unfinished[] = [];
+    for (const { delivery, jobs } of this.#work.values()) {
+      const [oldest] = jobs;
+      if (oldest === undefined || delivery.isBlocked) continue;
+      const { topic, partition, ledger } = delivery;
+      const { offset } = oldest.record;
+      result.push({ topic, partition, offset, ageMs: now - oldest.takenAt, outstanding: ledger.outstandingCount });
+    }
+    return result;
+  }
+
+  onBlocked(partitions: readonly PartitionDelivery<K, V>[]): void {
+    for (const delivery of partitions) {
+      const work = this.#work.get(delivery);
+      if (work === undefined) continue;
+      this.#work.delete(delivery);
+      this.#dropWaiting(work);
+      for (const job of work.jobs) job.abort();
+    }
+    this.#host.reading.wake();
+  }
+
+  onAbandoned(): void {
+    this.#isAbandoned = true;
+    this.#host.reading.wake();
+  }
+
+  async #read(): Promise<void> {
+    const { reading } = this.#host;
+    while (!this.#isOver && !reading.hasEnded && reading.failure === null) {
+      const isTurnOver = this.#take();
+      if (this.#isOver) return;
+      if (isTurnOver) await reading.nextTurn();
+      else await reading.arrival(this.#running === 0);
+      // What was marked or sought meanwhile may have made room.
+      for (const work of this.#work.values()) this.#regulate(work);
+    }
+  }
+
+  /** Takes what there is and room for. @returns true where the event loop has to turn before more is taken */
+  #take(): boolean {
+    const { delivery, reading } = this.#host;
+    const { concurrency, maxAhead } = this.#settings;
+    while (this.#running < concurrency && this.#waiting < maxAhead && !this.#isOver && !reading.hasEnded) {
+      if (reading.isTurnOver()) return true;
+      let job: HandlerJob<K, V>;
+      try {
+        const record = delivery.takeRecord();
+        if (record === null || delivery.current === null) return false;
+        job = new HandlerJob(record, delivery.current);
+      } catch (error) {
+        if (delivery.current !== null) this.#partitionFailed(delivery.current, error);
+        continue;
+      }
+      reading.polls++;
+      this.#dispatch(job);
+    }
+    return false;
+  }
+
+  #dispatch(job: HandlerJob<K, V>): void {
+    const work = this.#work.get(job.delivery);
+    // Without anything under way in its partition no order has to be looked at.
+    if (work === undefined || work.lanes.size === 0) return this.#begin(job);
+    const lane = this.#laneOf(job);
+    const waiting = lane === null ? undefined : work.lanes.get(lane);
+    if (waiting === undefined) return this.#begin(job);
+    waiting.push(job);
+    this.#waiting++;
+    this.#keep(job, work);
+    this.#regulate(work);
+  }
+
+  #laneOf({ record }: HandlerJob<K, V>): number | null {
+    if (this.#settings.ordering === 'none') return null;
+    if (this.#settings.ordering === 'partition') return ONLY_LANE;
+    const { keyBytes } = record;
+    return keyBytes === null ? null : laneOf(keyBytes);
+  }
+
+  /** The first attempt of what was just taken. */
+  #begin(job: HandlerJob<K, V>): void {
+    const outcome = this.#call(job);
+    if (outcome === null) {
+      const { ledger } = job.delivery;
+      if (this.#host.isStoring) ledger.end(job.ticket);
+      if (ledger.outstandingCount >= this.#settings.maxAhead) this.#regulate(this.#workOf(job.delivery));
+      return;
+    }
+    const work = this.#workOf(job.delivery);
+    const lane = this.#laneOf(job);
+    if (lane !== null) work.lanes.set(lane, []);
+    this.#keep(job, work);
+    this.#running++;
+    this.#regulate(work);
+    void this.#follow(work, job, lane, outcome);
+  }
+
+  /** @returns what to wait for; `null` where the handler is done already */
+  #call(job: HandlerJob<K, V>): Promise<unknown> | null {
+    try {
+      const result = this.#handler(job.record, job);
+      return isThenable(result) ? Promise.resolve(result) : null;
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what the handler has thrown, as it is
+      return Promise.reject(error);
+    }
+  }
+
+  /** From the handler's promise to the end of the job, and then of those that waited behind it. */
+  async #follow(
+    work: PartitionWork<K, V>,
+    first: HandlerJob<K, V>,
+    lane: number | null,
+    outcome: Promise<unknown>,
+  ): Promise<void> {
+    let job: HandlerJob<K, V> | undefined = first;
+    let next: Promise<unknown> | null = outcome;
+    while (job !== undefined) {
+      const isFinished = next === null || (await this.#attempts(work, job, next));
+      this.#release(work, job, isFinished);
+      const waiting: HandlerJob<K, V>[] | undefined = lane === null ? undefined : work.lanes.get(lane);
+      job = waiting?.shift();
+      if (job === undefined) break;
+      this.#waiting--;
+      if (job.isStale || work.isStopped || this.#isOver) {
+        this.#release(work, job, false);
+        for (const each of waiting?.splice(0) ?? []) {
+          this.#waiting--;
+          this.#release(work, each, false);
+        }
+        break;
+      }
+      next = this.#call(job);
+    }
+    if (lane !== null) work.lanes.delete(lane);
+    this.#running--;
+    this.#regulate(work);
+    this.#host.reading.wake();
+  }
+
+  /** @returns whether the record is finished: handled, or taken as a dead letter */
+  async #attempts(work: PartitionWork<K, V>, job: HandlerJob<K, V>, first: Promise<unknown>): Promise<boolean> {
+    const { retries, deadLetter } = this.#settings;
+    let outcome: Promise<unknown> | null = first;
+    let failure: unknown;
+    for (;;) {
+      try {
+        await outcome;
+        return true;
+      } catch (error) {
+        failure = error;
+      }
+      if (job.isStale || this.#isOver) {
+        this.#tellAborted(job, failure);
+        return false;
+      }
+      if (job.attempt > retries) break;
+      await this.#backOff(job);
+      if (job.isStale || this.#isOver) {
+        this.#tellAborted(job, failure);
+        return false;
+      }
+      job.attempt++;
+      outcome = this.#call(job);
+    }
+    if (deadLetter === undefined) return this.#failed(work, job, 'the handler has failed at', failure);
+    try {
+      await deadLetter(job.record, failure, job);
+      return true;
+    } catch (error) {
+      return this.#failed(work, job, 'deadLetter has failed at', error);
+    }
+  }
+
+  #failed(work: PartitionWork<K, V>, job: HandlerJob<K, V>, what: string, error: unknown): false {
+    const { topic, partition, offset } = job.record;
+    this.#stop(work, () => this.#errors.add(what, { topic, partition, offset }, error));
+    return false;
+  }
+
+  /** What the partition itself has failed with: a corrupt batch, a position that is gone. */
+  #partitionFailed(delivery: PartitionDelivery<K, V>, error: unknown): void {
+    const { topic, partition } = delivery;
+    this.#stop(this.#workOf(delivery), () =>
+      this.#errors.add('reading has failed at', { topic, partition, offset: -1 }, error),
+    );
+  }
+
+  #stop(work: PartitionWork<K, V>, tell: () => void): void {
+    work.stop();
+    tell(); // a listener may seek past the record: then the partition goes on
+    if (work.delivery.isBlocked || !work.isStopped) return;
+    this.#dropWaiting(work);
+    this.#regulate(work);
+    const goesOn = [...this.#host.delivery.partitions].some((each) => this.#work.get(each)?.isStopped !== true);
+    if (this.#settings.stopOnError === 'all' || !goesOn) this.#finish();
+  }
+
+  #tellAborted({ record: { topic, partition, offset } }: HandlerJob<K, V>, error: unknown): void {
+    if (error instanceof Error && error.name === 'AbortError') return;
+    const text = `a handler has failed at ${topic}-${partition} at offset ${offset}, which is handled again: ${messageOf(error)}`;
+    this.#host.reporting.log('warn', text);
+  }
+
+  #backOff(job: HandlerJob<K, V>): Promise<void> {
+    const { retryBackoffMs, retryBackoffMaxMs } = this.#settings;
+    const waitMs = backoffMs(job.attempt - 1, retryBackoffMs, retryBackoffMaxMs, Math.random());
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => job.wake?.(), waitMs);
+      job.wake = () => {
+        clearTimeout(timer);
+        job.wake = null;
+        resolve();
+      };
+    });
+  }
+
+  #workOf(delivery: PartitionDelivery<K, V>): PartitionWork<K, V> {
+    const known = this.#work.get(delivery);
+    if (known !== undefined) return known;
+    const work = new PartitionWork(delivery);
+    this.#work.set(delivery, work);
+    return work;
+  }
+
+  #keep(job: HandlerJob<K, V>, work: PartitionWork<K, V>): void {
+    job.takenAt = performance.now();
+    work.jobs.add(job);
+    this.#host.delivery.beginWork(job.delivery);
+  }
+
+  #release(work: PartitionWork<K, V>, job: HandlerJob<K, V>, isFinished: boolean): void {
+    const { delivery, reading, isStoring, handChanged } = this.#host;
+    work.jobs.delete(job);
+    if (!isFinished) work.giveUp(job);
+    else if (isStoring) job.delivery.ledger.end(job.ticket);
+    delivery.endWork(job.delivery);
+    reading.polls++;
+    if (job.delivery.running === 0) handChanged();
+    reading.wake();
+  }
+
+  #dropWaiting(work: PartitionWork<K, V>): void {
+    for (const job of work.takeWaiting()) {
+      this.#waiting--;
+      this.#release(work, job, false);
+    }
+  }
+
+  /** Takes from the partition only what may begin, or wait, now. */
+  #regulate({ delivery, lanes, isStopped }: PartitionWork<K, V>): void {
+    const { ordering, maxAhead } = this.#settings;
+    const isBusy = ordering === 'partition' && lanes.size > 0;
+    const isHeld = isStopped || isBusy || delivery.ledger.outstandingCount >= maxAhead;
+    if (!delivery.isBlocked) this.#host.delivery.setHeld(delivery, isHeld);
+  }
+
+  /** Nothing more is begun. */
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    for (const work of this.#work.values()) {
+      this.#dropWaiting(work);
+      for (const job of work.jobs) job.abort();
+    }
+    this.#host.reading.wake();
+  }
+
+  async #untilIdle(): Promise<void> {
+    while (this.#running > 0 && !this.#isAbandoned) await this.#host.reading.arrival(false);
+  }
+
+  /** What was handed out and not finished is read again by whoever reads next. */
+  #giveBack(): void {
+    const { delivery, isClosing, isStoring, seek } = this.#host;
+    for (const partition of delivery.partitions) {
+      if (partition.isBlocked || isClosing()) continue;
+      const offset = this.#work.get(partition)?.givenUpAt ?? Infinity;
+      if (offset !== Infinity) seek(partition, isStoring ? partition.ledger.oldestUnfinished : offset);
+      delivery.setHeld(partition, false);
+    }
+    if (isStoring && !isClosing()) delivery.setTracking(false);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}

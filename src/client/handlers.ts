@@ -1,0 +1,68 @@
+import { ConfigError } from '../errors.ts';
+import { checkRun, Claims, type ClaimHandler, type RunOptions } from './claims.ts';
+import { ForEach, type Unfinished } from './for-each.ts';
+import { forEachSettings, type ForEachOptions, type RecordHandler } from './for-each-options.ts';
+import type { HandlingHost } from './handling.ts';
+import type { RebalanceListener } from './rebalances.ts';
+import { show } from './validate.ts';
+
+/** `forEach` and `run`: one of them at a time, and no loop beside it. */
+export class Handlers<K, V> {
+  readonly #host: HandlingHost<K, V>;
+  readonly #maxPollRecords: number;
+  #forEach: ForEach<K, V> | null = null;
+  #claims: Claims<K, V> | null = null;
+
+  constructor(host: HandlingHost<K, V>, maxPollRecords: number) {
+    this.#host = host;
+    this.#maxPollRecords = maxPollRecords;
+  }
+
+  async forEach(handler: RecordHandler<K, V>, options: ForEachOptions<K, V>): Promise<void> {
+    if (typeof handler !== 'function')
+      throw new ConfigError(`forEach() takes a function (record, context), not ${show(handler)}`);
+    const forEach = new ForEach(this.#host, handler, forEachSettings(options));
+    this.#mustBeAlone();
+    this.#forEach = forEach;
+    try {
+      await forEach.run();
+    } finally {
+      this.#forEach = null;
+    }
+  }
+
+  async run(handler: ClaimHandler<K, V>, options: RunOptions): Promise<void> {
+    checkRun(handler, options);
+    this.#mustBeAlone();
+    this.#claims = new Claims(this.#host, handler, options, this.#maxPollRecords);
+    try {
+      await this.#claims.run();
+    } finally {
+      this.#claims = null;
+    }
+  }
+
+  unfinished(): Unfinished[] {
+    return this.#forEach?.unfinished(performance.now()) ?? [];
+  }
+
+  /** The application's listener, and `setup` behind its `onAssigned`. */
+  listening(listener: RebalanceListener): RebalanceListener {
+    const claims = this.#claims;
+    if (claims === null) return listener;
+    return {
+      ...listener,
+      onAssigned: async (partitions) => {
+        await listener.onAssigned?.(partitions);
+        const { delivery } = this.#host;
+        const found = partitions.map(({ topic, partition }) => delivery.get(topic, partition));
+        await claims.onAssigned(found.filter((each) => each !== undefined));
+      },
+    };
+  }
+
+  /** A second one is refused before it touches what the first one works on. */
+  #mustBeAlone(): void {
+    if (this.#forEach !== null || this.#claims !== null) this.#host.reading.claim();
+  }
+}

@@ -1,0 +1,51 @@
+import type { HandlerJob } from './handler-job.ts';
+import type { PartitionDelivery } from './partition-delivery.ts';
+
+/** What handlers have of one partition: what runs, and what waits for something that runs. */
+export class PartitionWork<K, V> {
+  readonly delivery: PartitionDelivery<K, V>;
+  /** Begun or waiting, in the order of their offsets: the first one is the oldest unfinished. */
+  readonly jobs = new Set<HandlerJob<K, V>>();
+  /** By what orders them: each has one that runs, and these wait behind it. */
+  readonly lanes = new Map<number, HandlerJob<K, V>[]>();
+  /** The oldest record that was given up since the partition was positioned: where reading goes on afterwards. */
+  #givenUpAt = Infinity;
+  #givenUpEpoch = -1;
+  #stoppedEpoch = -1;
+
+  constructor(delivery: PartitionDelivery<K, V>) {
+    this.delivery = delivery;
+  }
+
+  /** A record could not be handled; until the partition is positioned anew. */
+  get isStopped(): boolean {
+    return this.#stoppedEpoch === this.delivery.epoch;
+  }
+
+  stop(): void {
+    this.#stoppedEpoch = this.delivery.epoch;
+  }
+
+  get givenUpAt(): number {
+    return this.#givenUpEpoch === this.delivery.epoch ? this.#givenUpAt : Infinity;
+  }
+
+  giveUp(job: HandlerJob<K, V>): void {
+    if (job.epoch !== this.delivery.epoch) return;
+    if (this.#givenUpEpoch !== job.epoch) this.#givenUpAt = Infinity;
+    this.#givenUpEpoch = job.epoch;
+    this.#givenUpAt = Math.min(this.#givenUpAt, job.record.offset);
+  }
+
+  /** Takes away all that has not begun. */
+  takeWaiting(): HandlerJob<K, V>[] {
+    return [...this.lanes.values()].flatMap((lane) => lane.splice(0));
+  }
+}
+
+/** FNV-1a. Keys that share a value are handled one after the other, too: that costs a little time and no order. */
+export function laneOf(key: Buffer): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ (key[i] ?? 0), 0x01000193);
+  return hash;
+}
