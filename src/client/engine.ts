@@ -162,6 +162,8 @@ export class Engine implements EnginePort, EngineContext {
       case 'subscribe':
         this.#start(now);
         this.#setAlone(false);
+        // Of what the broker's pattern has found, and somebody deletes, asking for its leaders must not make another one, as in Java.
+        this.cluster.allowAutoCreateTopics = this.settings.allowAutoCreateTopics && command.brokerPattern === null;
         this.#metadata.want(command.topics, command.patterns);
         this.#group?.subscribe(command, now);
         return;

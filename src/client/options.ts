@@ -85,7 +85,9 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   metadataRecoveryStrategy?: 'rebootstrap' | 'none';
   /** After so long without metadata all that is known of the brokers is dropped (KIP-1102). Default 300000. */
   metadataRecoveryRebootstrapTriggerMs?: number;
-  /** Let the broker create a topic that is subscribed to, if it is set up so. Default true, as in Java. */
+  /**
+   * Let the broker create a topic that is subscribed to, if it is set up so; never with a `SubscriptionPattern`. Default true, as in Java.
+   */
   allowAutoCreateTopics?: boolean;
   /** A pattern in `subscribe` stands for no internal topic, such as `__consumer_offsets`. Default true. */
   excludeInternalTopics?: boolean;

@@ -53,6 +53,8 @@ interface Refresh {
 /** The brokers: connections made on demand and kept, back-off between failures, metadata, the group's coordinator. */
 export class Cluster {
   readonly metadata = new ClusterMetadata();
+  /** Whether asking for a topic may make it; may change at any time. */
+  allowAutoCreateTopics: boolean;
   #options: ClusterOptions;
   #open = new Map<string, Opening>();
   #all = new Set<Connection>();
@@ -66,6 +68,7 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    this.allowAutoCreateTopics = options.allowAutoCreateTopics;
     this.#candidates = new Candidates(options, this.metadata);
   }
 
@@ -200,7 +203,7 @@ export class Cluster {
     await this.#asked(connection, async () => {
       const response = await connection.send(metadataApi, {
         topics: topics?.map((name) => ({ topicId: NO_UUID, name })) ?? null,
-        allowAutoTopicCreation: this.#options.allowAutoCreateTopics,
+        allowAutoTopicCreation: this.allowAutoCreateTopics,
         includeClusterAuthorizedOperations: false,
         includeTopicAuthorizedOperations: false,
       });

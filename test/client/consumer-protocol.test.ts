@@ -203,7 +203,7 @@ describe('members that come and go', () => {
 
 describe('patterns', () => {
   it('the broker matches them, also against topics that come later and go again', async () => {
-    const kafka = await startKafka({ topics: { 'audit.a': 1, 'audit.b': 2, other: 1 } });
+    const kafka = await startKafka({ topics: { 'audit.a': 1, 'audit.b': 2, other: 1 }, autoCreateTopics: true });
     await fill(kafka, 'audit.b', ['x']);
     const one = new Member(kafka, new SubscriptionPattern('audit\\..*'));
     await until(() => one.partitions.join() === 'audit.a-0,audit.b-0,audit.b-1');
@@ -213,6 +213,11 @@ describe('patterns', () => {
     await until(() => one.values.includes('audit.c-0:y'));
     kafka.deleteTopic('audit.a');
     await until(() => !one.partitions.includes('audit.a-0'));
+    // Asking for its leader has not made it again.
+    await until(() => one.log.some((message) => message.includes('audit.a-0: the broker does not host')));
+    kafka.createTopic('audit.d', { partitions: 1 });
+    await until(() => one.partitions.includes('audit.d-0'));
+    expect(() => kafka.endOffsets('audit.a')).toThrow();
     one.consumer.subscribe(['other']);
     await until(() => one.partitions.join() === 'other-0');
   });

@@ -46,6 +46,12 @@ export const SINGLE_BROKER_PROPERTIES: Readonly<Record<string, string>> = {
   'group.initial.rebalance.delay.ms': '0',
   // Lets a test see a session run out without waiting Kafka's six seconds.
   'group.min.session.timeout.ms': '1000',
+  // The same for the consumer protocol (KIP-848), whose times are the broker's: a rebalance takes a few heartbeats.
+  'group.consumer.min.heartbeat.interval.ms': '100',
+  'group.consumer.heartbeat.interval.ms': '300',
+  'group.consumer.min.session.timeout.ms': '1000',
+  'group.consumer.session.timeout.ms': '4000',
+  'group.consumer.migration.policy': 'bidirectional',
   // A killed broker is let in again only when the session of the one before it has run out: nine seconds else.
   'broker.session.timeout.ms': '3000',
   'broker.heartbeat.interval.ms': '500',

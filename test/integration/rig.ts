@@ -74,7 +74,8 @@ function indexAsText(index: number): TestRecord {
 export function quick(options: ConsumerOptions): ConsumerOptions {
   return {
     autoOffsetReset: 'earliest',
-    heartbeatIntervalMs: 300,
+    // With the consumer protocol that is the broker's affair.
+    ...(options.groupProtocol === 'consumer' ? {} : { heartbeatIntervalMs: 300 }),
     fetchMaxWaitMs: 100,
     logger: null,
     ...options,
