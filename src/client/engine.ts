@@ -52,6 +52,8 @@ export class Engine implements EnginePort, EngineContext {
       maxFrameBytes: settings.receiveMessageMaxBytes,
       random: Math.random,
       onUnreachable: (error) => this.emit({ type: 'trouble', error }),
+      onPassedOver: ({ message }) =>
+        this.emit({ type: 'log', level: 'info', message: `${message}; asking another broker` }),
     });
     this.coordinator = new Coordinator(this.cluster, settings.groupId ?? '', (error) => {
       if (this.#isClosed) return;

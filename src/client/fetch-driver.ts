@@ -47,6 +47,7 @@ export class FetchDriver {
         case 'positioned':
         case 'records':
         case 'partitionFailed':
+        case 'trouble':
         case 'log':
           this.#engine.emit(action);
           break;

@@ -40,7 +40,7 @@ const FAILURES_BEFORE_WARNING = 3;
 export function requestFailed(fetcher: Fetcher, id: number, error: KafkaError, now: number): FetchAction[] {
   const actions: FetchAction[] = [];
   const topics = new Set<string>();
-  let untold: PartitionState | null = null;
+  let isUntold = false;
   for (const state of fetcher.finished(id)) {
     if (!error.retriable) {
       actions.push(fetcher.fail(state, error));
@@ -53,10 +53,9 @@ export function requestFailed(fetcher: Fetcher, id: number, error: KafkaError, n
     // A broker may go away for a moment; what goes on (an advertised listener out of reach, say) has to be seen.
     if (state.hasWarned || (state.failures < FAILURES_BEFORE_WARNING && !(error instanceof ProtocolError))) continue;
     state.hasWarned = true;
-    untold = state;
+    isUntold = true;
   }
-  if (untold !== null)
-    actions.push({ type: 'log', level: 'warn', message: `${untold.name}: ${error.message}; trying again` });
+  if (isUntold) actions.push({ type: 'trouble', error });
   if (topics.size > 0) actions.push({ type: 'refreshMetadata', topics: [...topics] });
   return actions;
 }

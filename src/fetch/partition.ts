@@ -107,6 +107,8 @@ export type FetchAction =
   | { type: 'positioned'; topic: string; partition: number; epoch: number; offset: number; isReset: boolean }
   | FetchedRecords
   | { type: 'partitionFailed'; topic: string; partition: number; epoch: number; error: KafkaError }
+  /** What goes on failing, and is tried again all the same. */
+  | { type: 'trouble'; error: KafkaError }
   | { type: 'log'; level: 'info' | 'warn'; message: string };
 
 export interface ListedPartition extends TopicPartition {

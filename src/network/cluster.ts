@@ -26,6 +26,8 @@ export interface ClusterOptions {
   random: () => number;
   /** No broker could be reached or none gave metadata. It is tried again, for ever. */
   onUnreachable: (error: KafkaError) => void;
+  /** One broker could not be asked about the cluster; another one is. */
+  onPassedOver: (error: KafkaError) => void;
 }
 
 /**
@@ -253,14 +255,17 @@ export class Cluster {
 
   async #connectToAny(): Promise<Connection> {
     const failures = new Map<string, KafkaError>();
-    for (const candidate of this.#candidates.inOrder()) {
+    const candidates = this.#candidates.inOrder();
+    for (const candidate of candidates) {
       const address = addressOf(candidate);
       try {
         return await this.#connect(candidate);
       } catch (error) {
         if (this.#closed !== null) throw this.#closed;
         this.#candidates.failed(address);
-        failures.set(address, toKafkaError(error));
+        const failure = toKafkaError(error);
+        failures.set(address, failure);
+        if (failures.size < candidates.length) this.#options.onPassedOver(failure);
       }
     }
     const told = this.#candidates.told(failures);

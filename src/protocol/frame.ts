@@ -79,7 +79,7 @@ export class FrameAssembler {
 function hintFor(prefix: Buffer): string {
   const type = prefix.readUInt8(0);
   if ((type === 0x15 || type === 0x16) && prefix.readUInt8(1) === 0x03) {
-    return ': the other side speaks TLS; set securityProtocol to SSL or SASL_SSL, or use the plaintext port';
+    return ': the other side speaks TLS, which samsa cannot do yet; use the plaintext port';
   }
   const text = prefix.toString('latin1');
   if (text === 'HTTP') return ': the other side is an HTTP server, not a Kafka broker; check host and port';

@@ -239,18 +239,18 @@ describe('no answer', () => {
   it('to a fetch: metadata, back-off, again; what goes on is told once', () => {
     const rig = new Rig();
     rig.start(0, 0, 1);
-    const logs: string[] = [];
+    const troubles: unknown[] = [];
     const waits: number[] = [];
     for (let i = 0; i < 6; i++) {
       const actions = requestFailed(rig.fetcher, rig.one('fetch').id, gone, rig.now);
       expect(actions.at(-1)).toEqual({ type: 'refreshMetadata', topics: ['t'] });
-      for (const action of actions) if (action.type === 'log') logs.push(action.message);
+      for (const action of actions) if (action.type === 'trouble') troubles.push(action.error);
       rig.fetcher.metadataChanged();
       expect(rig.plan()).toEqual([]);
       waits.push(rig.pass());
     }
     expect(waits).toEqual([100, 200, 400, 800, 1000, 1000]);
-    expect(logs).toEqual([expect.stringMatching(/host name not found; trying again/)]);
+    expect(troubles).toEqual([gone]);
   });
 
   it('to an OffsetFetch: the coordinator is looked for, not the metadata', () => {
@@ -270,7 +270,7 @@ describe('no answer', () => {
       new ProtocolError('frame of -2 bytes', { retriable: true }),
       rig.now,
     );
-    expect(types(actions)).toEqual(['log', 'refreshMetadata']);
+    expect(types(actions)).toEqual(['trouble', 'refreshMetadata']);
   });
 
   it('what no retry can mend is the application’s', () => {

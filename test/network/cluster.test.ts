@@ -49,6 +49,7 @@ function clusterOf(ports: number[], options: Partial<ClusterOptions> = {}): Test
     metadataRecoveryRebootstrapTriggerMs: 300_000,
     allowAutoCreateTopics: false,
     random: () => 0.5,
+    onPassedOver: () => undefined,
     onUnreachable: (error) => troubles.push(error),
     ...options,
   });

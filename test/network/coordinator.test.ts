@@ -45,6 +45,7 @@ async function rig(count = 1): Promise<Rig> {
     metadataRecoveryRebootstrapTriggerMs: 300_000,
     allowAutoCreateTopics: false,
     random: () => 0,
+    onPassedOver: () => undefined,
     onUnreachable: () => undefined,
   });
   cleanups.push(() => cluster.close(CLOSED));

@@ -124,8 +124,8 @@ describe('FrameAssembler', () => {
     ['above the limit', Buffer.from([0, 0, 3, 0xe9]), /frame of 1001 bytes, expected 4 to 1000$/],
     ['HTTP', Buffer.from('HTTP'), /HTTP server, not a Kafka broker; check host and port/],
     ['text', Buffer.from('220 '), /sent text \('220 …'\), it is no Kafka broker/],
-    ['a TLS alert', Buffer.from([0x15, 0x03, 0x03, 0x00]), /speaks TLS; set securityProtocol/],
-    ['a TLS handshake', Buffer.from([0x16, 0x03, 0x01, 0x02]), /speaks TLS; set securityProtocol/],
+    ['a TLS alert', Buffer.from([0x15, 0x03, 0x03, 0x00]), /speaks TLS, .*; use the plaintext port/],
+    ['a TLS handshake', Buffer.from([0x16, 0x03, 0x01, 0x02]), /speaks TLS, .*; use the plaintext port/],
   ])('refuses a length that is %s', (_, bytes, message) => {
     const refuse = (): unknown => feed(new FrameAssembler(1000), bytes, () => 1);
     expect(refuse).toThrow(ProtocolError);
