@@ -3,7 +3,7 @@ import type { PartitionInfo } from '../group/assignors/assignor.ts';
 import { ClassicGroup } from '../group/classic.ts';
 import type { GroupAction, GroupEvent, Leave } from '../group/events.ts';
 import { heartbeat } from '../protocol/api/heartbeat.ts';
-import { joinGroup } from '../protocol/api/join-group.ts';
+import { joinGroup, type JoinGroupRequest, type JoinGroupResponse } from '../protocol/api/join-group.ts';
 import { leaveGroup, type LeaveGroupRequest } from '../protocol/api/leave-group.ts';
 import { syncGroup } from '../protocol/api/sync-group.ts';
 import type { Membership } from '../commit/committer.ts';
@@ -13,6 +13,8 @@ import { GroupAnswers } from './group-answers.ts';
 import type { GroupMember, GroupMemberParts, Wanted } from './group-member.ts';
 import { checkPolls, PollWatch } from './poll-watch.ts';
 
+/** From this version on JoinGroup sends a newcomer away with a member id, to come again with it. */
+const MEMBER_ID_REQUIRED_VERSION = 4;
 /** From this version on LeaveGroup names its members in a list (KIP-345). */
 const LEAVE_MEMBERS_VERSION = 3;
 
@@ -130,9 +132,7 @@ export class GroupDriver implements GroupMember {
         // Until the new generation is there, commits wait.
         this.#authority.suspend();
         void this.#answers.of(
-          coordinator.send(joinGroup, action.request, {
-            timeoutMs: Math.max(action.timeoutMs, settings.requestTimeoutMs),
-          }),
+          this.#join(action.request, Math.max(action.timeoutMs, settings.requestTimeoutMs)),
           (response) => ({ type: 'joinAnswered', id: action.id, response }),
           (error) => ({ type: 'joinFailed', id: action.id, error }),
         );
@@ -189,6 +189,16 @@ export class GroupDriver implements GroupMember {
         this.#engine.emit(action);
         return;
     }
+  }
+
+  /** The answer to a newcomer is its member id and comes at once (KIP-394): a silent coordinator need not be waited for as long as a rebalance. */
+  async #join(request: JoinGroupRequest, timeoutMs: number): Promise<JoinGroupResponse> {
+    const { coordinator, settings } = this.#engine;
+    const isNewcomer = request.memberId === '' && request.groupInstanceId === null;
+    const isAnsweredAtOnce = isNewcomer && (await coordinator.versionOf(joinGroup)) >= MEMBER_ID_REQUIRED_VERSION;
+    return coordinator.send(joinGroup, request, {
+      timeoutMs: isAnsweredAtOnce ? settings.requestTimeoutMs : timeoutMs,
+    });
   }
 
   /** A SyncGroup that waits for the group's leader holds up what is sent behind it on the same connection. */
