@@ -4,7 +4,7 @@ import type { CommittedAnswer } from '../fetch/answers.ts';
 import type { TopicPartition } from '../fetch/partition.ts';
 import { Pauses } from '../network/pauses.ts';
 import { offsetCommit } from '../protocol/api/offset-commit.ts';
-import { offsetFetch } from '../protocol/api/offset-fetch.ts';
+import { offsetFetch, type OffsetFetchRequest } from '../protocol/api/offset-fetch.ts';
 import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
 import type { EngineContext } from './engine-context.ts';
 import type { CommittedOffset } from './port.ts';
@@ -123,9 +123,9 @@ export async function askCommitted(
 ): Promise<(CommittedAnswer & CommittedOffset)[]> {
   const { coordinator, settings, identity } = engine;
   const maxVersion = requests.LAST_VERSION_WITH_TOPIC_NAMES;
-  const version = Math.min(maxVersion, await coordinator.versionOf(offsetFetch));
   const { groupId, isolationLevel } = settings;
-  const request = requests.offsetFetchRequest(groupId ?? '', partitions, isolationLevel, version, identity);
+  const request = (version: number): OffsetFetchRequest =>
+    requests.offsetFetchRequest(groupId ?? '', partitions, isolationLevel, version, identity);
   const answer = requests.readOffsetFetch(partitions, await coordinator.send(offsetFetch, request, { maxVersion }));
   const { groupErrorCode } = answer;
   if (groupErrorCode === ERROR_CODES.COORDINATOR_NOT_AVAILABLE || groupErrorCode === ERROR_CODES.NOT_COORDINATOR)

@@ -156,9 +156,7 @@ export class GroupDriver implements GroupMember {
         return;
       case 'sendLeave':
         void this.#answers.of(
-          coordinator
-            .versionOf(leaveGroup)
-            .then((version) => coordinator.send(leaveGroup, leaveRequest(action.request, version))),
+          coordinator.send(leaveGroup, (version) => leaveRequest(action.request, version)),
           (response) => ({ type: 'leaveAnswered', id: action.id, response }),
           (error) => ({ type: 'leaveFailed', id: action.id, error }),
         );

@@ -10,6 +10,7 @@ import { openSocket, reasonOf } from './socket.ts';
 
 const UNSUPPORTED_VERSION = 35;
 const MAX_INT32 = 0x7fffffff;
+const HEARTBEATS: readonly string[] = ['Heartbeat', 'ConsumerGroupHeartbeat'];
 /** How long most answers are, at the most: Metadata of some ten thousand partitions. */
 const USUAL_ANSWER_BYTES = 1024 * 1024;
 
@@ -30,6 +31,9 @@ export interface ConnectionOptions {
   /** Called once, whoever closed it. */
   onClose: (connection: Connection, error: KafkaError) => void;
 }
+
+/** What to send, or how to say it in the version that the connection has: brokers differ while they are upgraded. */
+export type Request<Req> = Req | ((version: number) => Req);
 
 export interface SendOptions {
   timeoutMs?: number;
@@ -127,9 +131,14 @@ export class Connection {
    * @param options.timeoutMs  from the moment of writing; default `requestTimeoutMs`
    * @param options.maxVersion where the request can only be said in an older version
    */
-  async send<Req, Res>(api: Api<Req, Res>, request: Req, options: SendOptions = {}): Promise<Res> {
+  async send<Req extends object, Res>(
+    api: Api<Req, Res>,
+    request: Request<Req>,
+    options: SendOptions = {},
+  ): Promise<Res> {
     if (this.#closed !== null) throw this.#closed;
-    return this.#send(api, Math.min(this.versionOf(api), options.maxVersion ?? api.maxVersion), request, options);
+    const version = Math.min(this.versionOf(api), options.maxVersion ?? api.maxVersion);
+    return this.#send(api, version, typeof request === 'function' ? request(version) : request, options);
   }
 
   /** Fails all that is in flight with `error` and drops the socket. Does nothing the second time. */
@@ -209,7 +218,7 @@ export class Connection {
         timer: undefined,
       };
       // KIP-219: the broker counts on a throttled client to hold back; heartbeats are let through, as the broker does.
-      if (performance.now() < this.#mutedUntil && api.name !== 'Heartbeat') this.#delayed.push(pending);
+      if (performance.now() < this.#mutedUntil && !HEARTBEATS.includes(api.name)) this.#delayed.push(pending);
       else this.#write(pending);
     });
   }

@@ -2,7 +2,7 @@ import { ConnectionError } from '../errors.ts';
 import type { Api } from '../protocol/api.ts';
 import type { ApiRange } from '../protocol/header.ts';
 import type { Cluster } from './cluster.ts';
-import type { Connection, SendOptions } from './connection.ts';
+import type { Connection, Request, SendOptions } from './connection.ts';
 
 const ABANDONED = 'this client has closed its connection to the coordinator';
 
@@ -37,7 +37,7 @@ export class Coordinator {
   }
 
   /** Sends to the coordinator, looking it up and connecting first where that is needed. */
-  async send<Req, Res>(api: Api<Req, Res>, request: Req, options?: SendOptions): Promise<Res> {
+  async send<Req extends object, Res>(api: Api<Req, Res>, request: Request<Req>, options?: SendOptions): Promise<Res> {
     return (await this.#ready()).send(api, request, options);
   }
 

@@ -135,6 +135,23 @@ describe('loss', () => {
   });
 });
 
+it('what depends on the version is said in that of the connection that carries it', async () => {
+  const { brokers, coordinator } = await rig();
+  const broker = first(brokers);
+  broker.on(apiVersions, () => versionsOf({ Heartbeat: [0, broker.connectionCount <= 2 ? 4 : 1] }));
+  const said: number[] = [];
+  const beat = (version: number) => {
+    said.push(version);
+    return BEAT;
+  };
+  await coordinator.send(heartbeat, beat);
+  coordinator.disconnect();
+  await coordinator.send(heartbeat, beat);
+  await coordinator.send(heartbeat, beat, { maxVersion: 0 });
+  expect(said).toEqual([4, 1, 0]);
+  expect(broker.received.filter(({ api }) => api === 'Heartbeat').map(({ version }) => version)).toEqual(said);
+});
+
 describe('forget() during a look-up', () => {
   it('what waited for the old one fails; the late answer neither counts nor leaves a connection behind', async () => {
     const { brokers, coordinator } = await rig(2);
