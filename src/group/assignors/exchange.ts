@@ -25,6 +25,8 @@ class Exchanges {
   readonly #isCooperative: boolean;
   /** By member: the partitions that are new to it, at the beginning of the round. */
   #strangers: number[][] = [];
+  /** Members that get something that others still own, at the beginning of the round. */
+  #waiting: readonly number[] = [];
   /** By member: what it gets and nobody else still owns. */
   readonly #ready: Int32Array;
 
@@ -42,6 +44,7 @@ class Exchanges {
     const strangers: number[][] = Array.from({ length: this.#layout.memberCount }, () => []);
     for (const partition of this.#shares.strangers()) strangers[at(this.#shares.owner, partition)]?.push(partition);
     this.#strangers = strangers;
+    this.#waiting = this.#isCooperative ? [...strangers.keys()].filter((member) => this.#hasToWait(member)) : [];
     let improved = false;
     for (const partition of strangers.flat()) {
       if (this.#bringHome(partition) || this.#bringNear(partition) || this.#startEarlier(partition)) improved = true;
@@ -70,12 +73,19 @@ class Exchanges {
   }
 
   #startEarlier(partition: number): boolean {
-    if (!this.#isCooperative) return false;
+    if (this.#waiting.length === 0) return false;
     const from = at(this.#shares.owner, partition);
     if (from === at(this.#shares.home, partition) || this.#isReady(partition, from) === 0) return false;
-    return this.#layout
-      .subscribersOf(partition)
-      .some((to) => at(this.#ready, to) + 1 < at(this.#ready, from) && this.#exchangeWithOneOf(partition, to));
+    return this.#waiting.some(
+      (to) =>
+        at(this.#ready, to) + 1 < at(this.#ready, from) &&
+        this.#layout.maySubscribe(to, partition) &&
+        this.#exchangeWithOneOf(partition, to),
+    );
+  }
+
+  #hasToWait(member: number): boolean {
+    return (this.#strangers[member] ?? []).some((partition) => this.#isReady(partition, member) === 0);
   }
 
   /** Exchanges the partition for the one of another member's strangers that makes the most of it, if any does. */

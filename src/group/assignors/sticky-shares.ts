@@ -13,23 +13,35 @@ import type { RebalanceProtocol } from './assignor.ts';
 import { type Claims, NOBODY } from './claims.ts';
 import { exchange } from './exchange.ts';
 import type { Layout } from './layout.ts';
+import { SmallestFirst } from './smallest-first.ts';
 
 /** @returns by partition: the member that gets it */
 export function stickyShares(layout: Layout, claims: Claims, protocol: RebalanceProtocol): Int32Array {
+  if (layout.memberCount === 0) return new Int32Array(0);
+  const moved = deal(layout, claims, protocol, 'near');
+  if (!moved.hasReleased) return moved.owner;
+  // What was taken out of a wrong rack has to get into a right one. Otherwise it would go to and fro, from rebalance to rebalance.
+  const stayed = deal(layout, claims, protocol, 'all');
+  const evener = stayed.unevenness - moved.unevenness;
+  const nearer = moved.nearCount - stayed.nearCount;
+  const cheaper = stayed.moveCount - moved.moveCount;
+  return (evener || nearer || cheaper) > 0 ? moved.owner : stayed.owner;
+}
+
+function deal(layout: Layout, claims: Claims, protocol: RebalanceProtocol, keeps: 'near' | 'all'): Shares {
   const shares = new Shares(layout, claims);
-  if (layout.memberCount === 0) return shares.owner;
-  const mustMove = shares.keep();
+  shares.keep(keeps);
   const unassigned = shares.unassigned();
   if (layout.isRackAware) shares.fill(unassigned, true);
   shares.fill(unassigned, false);
   if (!layout.isUniform) {
     // Moving what is new to its member costs nothing: it is tried first, unless something has to move anyway.
-    if (!mustMove) shares.level(unassigned);
+    if (!shares.hasReleased) shares.level(unassigned);
     shares.level(shares.everything());
   }
   do exchange(layout, claims, shares, protocol);
-  while (!layout.isUniform && shares.level(shares.strangers()));
-  return shares.owner;
+  while (!layout.isUniform && (shares.level(shares.strangers()) || shares.level(shares.everything())));
+  return shares;
 }
 
 export class Shares {
@@ -44,6 +56,7 @@ export class Shares {
   /** Where all members may get everything: an even share, and how many members may still get one more. */
   readonly #quota: number;
   #extra: number;
+  #hasReleased = false;
 
   constructor(layout: Layout, claims: Claims) {
     this.#layout = layout;
@@ -55,19 +68,41 @@ export class Shares {
     this.#extra = layout.isUniform ? layout.partitionCount % layout.memberCount : 0;
   }
 
-  /** Step 1. @returns whether somebody has to give up something, for it may not, or does not in its rack */
-  keep(): boolean {
-    let mustMove = false;
-    const kept = this.#members((): number[] => []);
+  /** Something was released that its member could have kept, for it is not in its rack. */
+  get hasReleased(): boolean {
+    return this.#hasReleased;
+  }
+
+  /** The sum of the squares of all shares: of two ways to deal the same partitions out, the more even one has less. */
+  get unevenness(): number {
+    return this.sizes.reduce((sum, size) => sum + size * size, 0);
+  }
+
+  get nearCount(): number {
+    return this.owner.reduce((sum, member, partition) => sum + (this.#layout.isNear(member, partition) ? 1 : 0), 0);
+  }
+
+  /** Partitions that their member does not keep. */
+  get moveCount(): number {
+    return this.home.reduce(
+      (sum, member, partition) => sum + (member !== NOBODY && member !== this.owner[partition] ? 1 : 0),
+      0,
+    );
+  }
+
+  /** Step 1. @param keeps what is in the member's rack (or where it has none), or also the rest, as far as there is room */
+  keep(keeps: 'near' | 'all'): void {
+    const near = this.#members((): number[] => []);
+    const far = this.#members((): number[] => []);
     for (const [partition, member] of this.home.entries()) {
-      if (member !== NOBODY && !this.#layout.isFar(member, partition)) kept[member]?.push(partition);
-      else if (member !== NOBODY) mustMove = true;
+      (this.#layout.isFar(member, partition) ? far : near)[member]?.push(partition);
     }
     // Who has more than an even share keeps one more than who has not, as far as there is one more.
-    for (const [member, partitions] of kept.entries()) {
-      for (const partition of partitions) if (this.#hasRoom(member)) this.#give(partition, member);
+    for (const [member, partitions] of near.entries()) {
+      const kept = keeps === 'all' ? [...partitions, ...(far[member] ?? [])] : partitions;
+      for (const partition of kept) if (this.#hasRoom(member)) this.#give(partition, member);
     }
-    return mustMove;
+    this.#hasReleased = keeps === 'near' && far.some(({ length }) => length > 0);
   }
 
   everything(): number[] {
@@ -85,20 +120,39 @@ export class Shares {
 
   /** Step 2. */
   fill(partitions: readonly number[], onlyMatchingRacks: boolean): void {
+    const queues = new Map<number, SmallestFirst>();
     for (const partition of partitions) {
       if (at(this.owner, partition) !== NOBODY) continue;
-      const member = this.#smallestShare(partition, onlyMatchingRacks);
+      // Which of equal shares is the right one is up to each partition where there are racks.
+      const member = this.#layout.isRackAware
+        ? this.#smallestShare(partition, onlyMatchingRacks)
+        : this.#next(queues, partition);
       if (member !== NOBODY) this.#give(partition, member);
     }
+  }
+
+  /** The same as `#smallestShare` while shares only grow, without looking at all members for each partition. */
+  #next(queues: Map<number, SmallestFirst>, partition: number): number {
+    const topic = at(this.#layout.topicOf, partition);
+    const queue = queues.get(topic) ?? new SmallestFirst(this.#layout.subscribersOf(partition), this.sizes);
+    queues.set(topic, queue);
+    for (let member = queue.first(); member !== null; member = queue.first()) {
+      if (this.#hasRoom(member)) return member;
+      queue.removeFirst();
+    }
+    return NOBODY;
   }
 
   /** Step 3. @returns whether anything was moved */
   level(partitions: readonly number[]): boolean {
     let anyMoved = false;
+    // No move makes the smallest share smaller.
+    const smallest = Math.min(...this.sizes);
     for (let moved = true; moved; anyMoved ||= moved) {
       moved = false;
       for (const partition of partitions) {
         const size = at(this.sizes, at(this.owner, partition));
+        if (size <= smallest + 1) continue;
         const earlier = at(this.#earlier, partition);
         const mayReturn = earlier !== NOBODY && this.#layout.maySubscribe(earlier, partition);
         const target =
