@@ -5,10 +5,25 @@ const INTEGRATION = 'test/integration/**/*.test.ts';
 // Tests that stop, kill or freeze a broker: not on one that somebody lent us.
 const OUTAGE = 'test/integration/outage/**/*.test.ts';
 
+// The same files as on a real broker, but for those whose other side is a program of Kafka's own.
+const NOT_ON_MOCK = [OUTAGE, 'test/integration/{java,compression,harness}.test.ts'];
+
 export default defineConfig(async () => {
   const { external, own, missing } = await chooseBroker();
   const projects: TestProjectInlineConfiguration[] = [
     { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [INTEGRATION] } },
+    {
+      test: {
+        name: 'mock',
+        include: [INTEGRATION],
+        exclude: NOT_ON_MOCK,
+        globalSetup: ['test/harness/mock-setup.ts'],
+        // They wait more than they work.
+        maxWorkers: 4,
+        sequence: { groupOrder: 1 },
+        testTimeout: 60_000,
+      },
+    },
   ];
   if (missing === null) {
     const integration = {
@@ -18,13 +33,13 @@ export default defineConfig(async () => {
       globalSetup: ['test/harness/global-setup.ts'],
       // One broker for all: a file at a time, so that a failure has one cause.
       fileParallelism: false,
-      sequence: { groupOrder: 1 },
+      sequence: { groupOrder: 2 },
       testTimeout: 60_000,
       hookTimeout: 120_000,
     };
     projects.push({ test: integration });
   }
-  if (missing !== null) console.log(`left out: test/integration (${missing})`);
+  if (missing !== null) console.log(`left out: test/integration on a real broker (${missing})`);
   else if (external !== null && own === null) {
     console.log('left out: test/integration/outage (no broker of our own: install Docker, or Java 17+ and Maven)');
   }

@@ -10,9 +10,11 @@ export type BrokerKind = 'docker' | 'jvm';
 
 /** What a test needs to know of the broker that all tests share; plain data, so that it reaches every worker. */
 export interface ProvidedBroker {
-  kind: BrokerKind | 'external';
+  kind: BrokerKind | 'external' | 'mock';
   bootstrapServers: string;
   containerId: string | null;
+  /** Of a mock cluster, which has no CreatePartitions: `?topic=T&count=N`. */
+  growTopicUrl?: string;
 }
 
 /** `own`: how a test gets a broker of its own, to kill and to freeze; null where it cannot. */
