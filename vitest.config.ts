@@ -1,4 +1,5 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { missingClients } from './test/clients/tools.ts';
 import { chooseBroker } from './test/harness/provide.ts';
 
 const INTEGRATION = 'test/integration/**/*.test.ts';
@@ -8,10 +9,14 @@ const OUTAGE = 'test/integration/outage/**/*.test.ts';
 // The same files as on a real broker, but for those whose other side is a program of Kafka's own.
 const NOT_ON_MOCK = [OUTAGE, 'test/integration/{java,compression,harness}.test.ts'];
 
+// Other people's clients against the mock cluster.
+const CLIENTS = 'test/clients/*.test.ts';
+
 export default defineConfig(async () => {
   const { external, own, missing } = await chooseBroker();
+  const leftOut = missingClients();
   const projects: TestProjectInlineConfiguration[] = [
-    { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [INTEGRATION] } },
+    { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [INTEGRATION, CLIENTS] } },
     {
       test: {
         name: 'mock',
@@ -20,6 +25,15 @@ export default defineConfig(async () => {
         globalSetup: ['test/harness/mock-setup.ts'],
         // They wait more than they work.
         maxWorkers: 4,
+        sequence: { groupOrder: 1 },
+        testTimeout: 60_000,
+      },
+    },
+    {
+      test: {
+        name: 'clients',
+        include: [CLIENTS],
+        exclude: leftOut.map(({ file }) => file),
         sequence: { groupOrder: 1 },
         testTimeout: 60_000,
       },
@@ -39,6 +53,8 @@ export default defineConfig(async () => {
     };
     projects.push({ test: integration });
   }
+  if (leftOut.length > 0)
+    console.log(`left out: ${leftOut.map(({ file, lacks }) => `${file} (needs ${lacks})`).join(', ')}`);
   if (missing !== null) console.log(`left out: test/integration on a real broker (${missing})`);
   else if (external !== null && own === null) {
     console.log('left out: test/integration/outage (no broker of our own: install Docker, or Java 17+ and Maven)');
