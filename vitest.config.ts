@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { missingClients } from './test/clients/tools.ts';
 import { chooseBroker } from './test/harness/provide.ts';
@@ -16,7 +17,14 @@ export default defineConfig(async () => {
   const { external, own, missing } = await chooseBroker();
   const leftOut = missingClients();
   const projects: TestProjectInlineConfiguration[] = [
-    { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [INTEGRATION, CLIENTS] } },
+    {
+      test: {
+        name: 'unit',
+        include: ['test/**/*.test.ts'],
+        exclude: [INTEGRATION, CLIENTS],
+        maxWorkers: availableParallelism(), // vitest's own choice is one less: on two cores one file after the other
+      },
+    },
     {
       test: {
         name: 'mock',
@@ -34,6 +42,7 @@ export default defineConfig(async () => {
         name: 'clients',
         include: [CLIENTS],
         exclude: leftOut.map(({ file }) => file),
+        maxWorkers: 4,
         sequence: { groupOrder: 1 },
         testTimeout: 60_000,
       },

@@ -3,6 +3,7 @@
  * zstd are compressed by the tools of these names; where one is missing, `makeInput` throws.
  */
 import { execFileSync } from 'node:child_process';
+import { gzipSync } from 'node:zlib';
 import { encodeRecordBatch, sealBatch, type TestRecord } from '../../src/testing/record-batch-writer.ts';
 
 export interface Input {
@@ -109,4 +110,11 @@ export function makeInput(name: string): Input {
     responses.push(response);
   }
   return { name, responses, records: offset, decodedBytes };
+}
+
+/** About so many bytes of gzip, as a producer with a large `batch.size` sends them. */
+export function gzippedOrders(compressedBytes: number): Buffer {
+  const parts: Buffer[] = [];
+  for (let index = 0; index < compressedBytes / 30; index++) parts.push(order(index));
+  return gzipSync(Buffer.concat(parts));
 }

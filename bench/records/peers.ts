@@ -1,6 +1,5 @@
 /**
- * The decoders of other clients, as they are in `bench/peers`: from a response's record bytes to records. What their consumers
- * add to it (messages with offsets of their own, headers as maps) is not in it. They check no CRC. Their insides have no types and no promises; they are of the versions in `bench/peers/package.json`.
+ * The decoders of other clients, as they are in `bench/peers`: from a response's record bytes to records. They check no CRC. Their insides have no types and no promises; they are of the versions in `bench/peers/package.json`.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -41,13 +40,22 @@ export async function kafkajs(): Promise<Readonly<Record<string, Work>>> {
 }
 
 interface PlatformaticRecord {
+  readonly key: Buffer;
   readonly value: Buffer;
+  readonly offsetDelta: number;
+  readonly timestampDelta: bigint;
   readonly headers: [Buffer, Buffer][];
+}
+
+interface PlatformaticBatch {
+  readonly firstOffset: bigint;
+  readonly firstTimestamp: bigint;
+  readonly records: PlatformaticRecord[];
 }
 
 interface PlatformaticModule {
   readonly Reader: { from(bytes: Buffer): object };
-  readonly readRecordsBatches: (reader: object) => { records: PlatformaticRecord[] }[];
+  readonly readRecordsBatches: (reader: object) => PlatformaticBatch[];
 }
 
 export async function platformatic(): Promise<Readonly<Record<string, Work>>> {
@@ -59,6 +67,20 @@ export async function platformatic(): Promise<Readonly<Record<string, Work>>> {
       for (const { records } of readRecordsBatches(Reader.from(response)))
         for (const { value } of records) sum += touch(value);
       return sum;
+    },
+    // Offset, timestamp and headers as its consumer hands them on, which its decoder leaves to do.
+    message: (response) => {
+      let sum = 0;
+      const messages: object[] = [];
+      for (const { firstOffset, firstTimestamp, records } of readRecordsBatches(Reader.from(response))) {
+        for (const { key, value, headers, offsetDelta, timestampDelta } of records) {
+          const offset = firstOffset + BigInt(offsetDelta);
+          const timestamp = firstTimestamp + timestampDelta;
+          messages.push({ key, value, headers: new Map(headers), topic: 'bench', partition: 0, offset, timestamp });
+          sum += touch(value);
+        }
+      }
+      return sum + messages.length;
     },
     headers: (response) => {
       let sum = 0;

@@ -75,7 +75,8 @@ function comparisons(figures: readonly Figure[], heap: Heap | null): string[] {
     for (const [other, theirs] of [
       ['varints alone', varints],
       ['kafkajs', of('kafkajs', 'value')],
-      ['@platformatic/kafka', of('@platformatic', 'value')],
+      ['@platformatic/kafka, decoder alone', of('@platformatic', 'value')],
+      ['@platformatic/kafka, messages', of('@platformatic', 'message')],
     ] as const) {
       if (theirs === undefined) continue;
       const times = other === 'varints alone' ? `${hundredths(ours / theirs)} times` : `1/${rounded(theirs / ours)} of`;
@@ -92,9 +93,9 @@ function picture(figures: readonly Figure[]): string {
   const groups: BarGroup[] = inputs.map((input) => ({
     title: input,
     bars: figures
-      .filter((figure) => figure.input === input && (figure.work === 'value' || figure.work === 'ranges'))
+      .filter((figure) => figure.input === input && ['value', 'ranges', 'message'].includes(figure.work))
       .map(({ decoder, work, nanoseconds, bytesPerRecord }) => ({
-        label: work === 'ranges' ? `${decoder}, ranges` : decoder,
+        label: work === 'value' ? decoder : `${decoder}, ${work}s`.replace('ss', 's'),
         value: nanoseconds,
         note: `· ${hundredths(bytesPerRecord / nanoseconds)} GB/s`,
         isAccented: decoder.startsWith('samsa'),

@@ -39,6 +39,16 @@ export const samsa: Readonly<Record<string, Work>> = {
     }
     return sum;
   },
+  'ranges, no CRC': (response) => {
+    let sum = 0;
+    for (const cursor of cursors(response, false)) {
+      const { bytes } = cursor;
+      while (cursor.advance())
+        if (cursor.valueLength > 0)
+          sum += cursor.valueLength + (bytes[cursor.valueStart + cursor.valueLength - 1] ?? 0);
+    }
+    return sum;
+  },
   'value, no CRC': (response) => {
     let sum = 0;
     for (const cursor of cursors(response, false))

@@ -123,7 +123,7 @@ function checkOwners({ group }: ClassicRig, clients: readonly Client[]): void {
 }
 
 describe('a classic group in any history', () => {
-  it('has one owner for a partition, generations that rise, and an answer for everybody', () => {
+  it('has one owner for a partition, generations that rise, and an answer for everybody', { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(fc.array(action, { maxLength: 80 }), fc.boolean(), (actions, isStatic) => {
         const rig = new ClassicRig();
