@@ -4,7 +4,7 @@ import { type Running, start } from '../cli/run.ts';
 import { deleteTopic } from '../harness/cluster-admin.ts';
 import { javaConsoleConsumer, type Tool } from '../harness/kafka-tools.ts';
 import { useRig, waitFor } from './rig.ts';
-import { missingIn, repeatedIn, SteadyMember } from './steady-member.ts';
+import { missingIn, recordsIn, repeatedIn, SteadyMember } from './steady-member.ts';
 
 // groupProtocol 'consumer' (KIP-848) on a broker that has it: Kafka 4.0 or newer.
 
@@ -52,14 +52,6 @@ function cli(topic: string, group: string): Running & { stop: () => Promise<unkn
   const tool = { ...running, stop };
   others.push(tool);
   return tool;
-}
-
-/** Of lines such as `Partition:0\tOffset:12` and `0@12`. */
-function recordsIn(lines: readonly string[]): { partition: number; offset: number }[] {
-  return lines.flatMap((line) => {
-    const [, partition, offset] = /(\d+)(?:\tOffset:|@)(\d+)/.exec(line) ?? [];
-    return partition === undefined ? [] : [{ partition: Number(partition), offset: Number(offset) }];
-  });
 }
 
 function sizes(members: readonly SteadyMember[]): string {

@@ -12,7 +12,11 @@ export class SteadyMember {
   failure: Error | null = null;
   readonly loop: Promise<void>;
 
-  constructor(rig: Rig, topics: Parameters<Consumer['subscribe']>[0], options: Partial<ConsumerOptions>) {
+  constructor(
+    rig: Pick<Rig, 'consumer'>,
+    topics: Parameters<Consumer['subscribe']>[0],
+    options: Partial<ConsumerOptions>,
+  ) {
     this.consumer = rig.consumer({ maxPollRecords: 20, ...options });
     const note = (sign: string) => (partitions: TopicPartition[]) => {
       this.events.push(`${sign}${partitions.map(nameOf).sort().join()}`);
@@ -46,7 +50,7 @@ function nameOf({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`;
 }
 
-/** The offsets of each partition, from 0 on without a gap, however often: in order of first sight is checked by `seenOnce`. */
+/** Which of the first `count` offsets of each partition are not there. */
 export function missingIn(
   records: Iterable<{ partition: number; offset: number }>,
   partitions: number,
@@ -69,5 +73,13 @@ export function repeatedIn(records: readonly { partition: number; offset: number
     if (seen.has(name)) return [name];
     seen.add(name);
     return [];
+  });
+}
+
+/** Of lines such as `Partition:0\tOffset:12` and `0@12`. */
+export function recordsIn(lines: readonly string[]): { partition: number; offset: number }[] {
+  return lines.flatMap((line) => {
+    const [, partition, offset] = /(\d+)(?:\tOffset:|@)(\d+)/.exec(line) ?? [];
+    return partition === undefined ? [] : [{ partition: Number(partition), offset: Number(offset) }];
   });
 }
