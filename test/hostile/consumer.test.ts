@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { consumeBeside, REQUEST_TIMEOUT_MS } from './consumption.ts';
+import { consumeBeside, deadlineFor } from './consumption.ts';
 import { MISDEEDS, type Misdeed } from './misdeeds.ts';
 
 const MIB = 1024 * 1024;
-const GRACE_MS = 3000;
+/** A busy machine may be late; a deadline that was waited for in vain takes longer than that. */
+const GRACE_MS = 7000;
 
 // Strangers on the port, and one of each kind of the others: what is in the way of ApiVersions is in no answer's own code.
 const FROM_THE_FIRST = /2 GiB|whole|version|^silence|reset in|end of the connection in|TLS|HTTP|text|unknown/;
@@ -19,7 +20,7 @@ describe('a broker that misbehaves', () => {
   it.each(CASES)(
     '%s',
     async (_, spared, misdeed) => {
-      const outcome = await consumeBeside(misdeed, spared);
+      const outcome = await consumeBeside(misdeed, spared, deadlineFor(misdeed));
       const { told, thrown, otherMs, healedMs, connections, toldMs, memory, left } = outcome;
       if (misdeed.error === null) expect({ told, thrown }).toEqual({ told: [], thrown: [] });
       else expect([...told, ...thrown].join('\n')).toMatch(misdeed.error);
@@ -27,13 +28,13 @@ describe('a broker that misbehaves', () => {
       if (misdeed.isRefusal !== true) expect(thrown).toEqual([]);
       for (const each of thrown) expect(each).toMatch(misdeed.error ?? /never/);
       // At most a question each to the hostile one for the metadata and for its own partition, before the other one is asked.
-      expect(otherMs).toBeLessThan(2 * REQUEST_TIMEOUT_MS + GRACE_MS);
-      expect(healedMs).toBeLessThan(2 * REQUEST_TIMEOUT_MS + GRACE_MS);
+      expect(otherMs).toBeLessThan(2 * Math.min(deadlineFor(misdeed), 1000) + GRACE_MS);
+      expect(healedMs).toBeLessThan(2 * Math.min(deadlineFor(misdeed), 1000) + GRACE_MS);
       // Backed off: not as fast as it can.
       expect(connections).toBeLessThan(10 + toldMs / 20);
       expect(memory.arrayBuffers).toBeLessThan(16 * MIB);
       expect(left).toEqual([]);
     },
-    30_000,
+    60_000,
   );
 });

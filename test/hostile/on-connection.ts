@@ -3,7 +3,7 @@ import { Connection } from '../../src/network/connection.ts';
 import { kafkaErrorOf } from '../../src/protocol/error-codes.ts';
 import { metadata } from '../../src/protocol/api/metadata.ts';
 import { MockCluster } from '../../src/testing/index.ts';
-import { type Memory, MemoryWatch, REQUEST_TIMEOUT_MS } from './consumption.ts';
+import { type Memory, MemoryWatch } from './consumption.ts';
 import type { Misdeed } from './misdeeds.ts';
 import { HostilePeer } from './peer.ts';
 
@@ -25,7 +25,11 @@ export interface Meeting {
 }
 
 /** One connection and a peer that begins with its misdeeds at ApiVersions, or at the first request after it. */
-export async function meet(misdeed: Misdeed, when: 'at ApiVersions' | 'later'): Promise<Meeting> {
+export async function meet(
+  misdeed: Misdeed,
+  when: 'at ApiVersions' | 'later',
+  requestTimeoutMs: number,
+): Promise<Meeting> {
   await using kafka = await MockCluster.start();
   const peer = await HostilePeer.before(kafka.broker(1).address);
   peer.misdeed = misdeed;
@@ -43,7 +47,7 @@ export async function meet(misdeed: Misdeed, when: 'at ApiVersions' | 'later'): 
       clientId: 'test',
       softwareVersion: '0',
       connectTimeoutMs: 2000,
-      requestTimeoutMs: REQUEST_TIMEOUT_MS,
+      requestTimeoutMs,
       maxFrameBytes: 104_858_112,
       onOpening: () => undefined,
       onClose: () => undefined,

@@ -46,7 +46,7 @@ async function connections(when: 'at ApiVersions' | 'later'): Promise<void> {
   );
   for (const misdeed of MISDEEDS) {
     collectGarbage();
-    const { error, ms, memory } = await meet(misdeed, when);
+    const { error, ms, memory } = await meet(misdeed, when, REQUEST_TIMEOUT_MS);
     const text = error === null ? [] : [`${error.name}: ${error.message}`];
     row(
       misdeed.name,
@@ -69,7 +69,7 @@ async function consumers(title: string, spared: readonly string[]): Promise<void
   ]);
   for (const misdeed of MISDEEDS) {
     collectGarbage();
-    const outcome = await consumeBeside(misdeed, spared);
+    const outcome = await consumeBeside(misdeed, spared, REQUEST_TIMEOUT_MS);
     const texts = [...outcome.told, ...outcome.thrown];
     const first =
       outcome.told[0] ?? (outcome.thrown[0] === undefined ? '(nothing: it works)' : `read: ${outcome.thrown[0]}`);
@@ -89,7 +89,7 @@ async function consumers(title: string, spared: readonly string[]): Promise<void
 
 const startedAt = performance.now();
 console.log(`Node ${process.version}; every deadline (\`requestTimeoutMs\`) is ${REQUEST_TIMEOUT_MS} ms.`);
-await meet(MISDEEDS[0]!, 'later'); // the first of all pays for what is compiled
+if (MISDEEDS[0] !== undefined) await meet(MISDEEDS[0], 'later', REQUEST_TIMEOUT_MS); // the first of all pays for what is compiled
 await connections('later');
 await connections('at ApiVersions');
 await consumers('A consumer on two brokers, one of which answers like that after ApiVersions', ['ApiVersions']);
