@@ -5,6 +5,8 @@ import Long from 'long';
 
 export interface Kind {
   readonly default: unknown;
+  /** Of the elements of a list, or of a struct. */
+  readonly of?: Shape | 'plain';
   fromJson(json: unknown): unknown;
 }
 export type Field = null | boolean | number | string | Kind;
@@ -35,6 +37,7 @@ function bytesFromJson(json: unknown): Buffer {
 export function list(of: Shape | 'plain'): Kind {
   return {
     default: [],
+    of,
     fromJson: (json) => {
       if (json === null) return null;
       if (!Array.isArray(json)) throw new Error(`${JSON.stringify(json)} is no array`);
@@ -51,12 +54,12 @@ export function nullableList(of: Shape | 'plain'): Kind {
 
 /** A struct, null by default. */
 export function struct(of: Shape): Kind {
-  return { default: null, fromJson: (json) => (json === null ? null : messageOf(of, json)) };
+  return { default: null, of, fromJson: (json) => (json === null ? null : messageOf(of, json)) };
 }
 
 /** A struct that cannot be null: by default all its fields have theirs. */
 export function presentStruct(of: Shape): Kind {
-  return { default: messageOf(of, {}), fromJson: (json) => messageOf(of, json) };
+  return { default: messageOf(of, {}), of, fromJson: (json) => messageOf(of, json) };
 }
 
 /** The message that a vector's JSON describes. Throws for a field that the shape does not have. */
