@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { missingClients } from './test/clients/tools.ts';
+import { filesThatUse } from './test/harness/imports.ts';
 import { chooseBroker } from './test/harness/provide.ts';
 
 const INTEGRATION = 'test/integration/**/*.test.ts';
@@ -8,7 +9,7 @@ const INTEGRATION = 'test/integration/**/*.test.ts';
 const OUTAGE = 'test/integration/outage/**/*.test.ts';
 
 // The same files as on a real broker, but for those whose other side is a program of Kafka's own.
-const NOT_ON_MOCK = [OUTAGE, 'test/integration/{java,compression,harness}.test.ts'];
+const NOT_ON_MOCK = [OUTAGE, ...filesThatUse('kafka-tools.ts', 'test/integration')];
 
 // Other people's clients against the mock cluster.
 const CLIENTS = 'test/clients/*.test.ts';
@@ -22,6 +23,7 @@ export default defineConfig(async () => {
         name: 'unit',
         include: ['test/**/*.test.ts'],
         exclude: [INTEGRATION, CLIENTS],
+        testTimeout: 30_000, // histories by the thousand, on a machine that may be busy
         maxWorkers: availableParallelism(), // vitest's own choice is one less: on two cores one file after the other
       },
     },

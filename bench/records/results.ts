@@ -95,7 +95,7 @@ function picture(figures: readonly Figure[]): string {
     bars: figures
       .filter((figure) => figure.input === input && ['value', 'ranges', 'message'].includes(figure.work))
       .map(({ decoder, work, nanoseconds, bytesPerRecord }) => ({
-        label: work === 'value' ? decoder : `${decoder}, ${work}s`.replace('ss', 's'),
+        label: work === 'value' ? decoder : `${decoder}, ${work === 'message' ? 'messages' : work}`,
         value: nanoseconds,
         note: `· ${hundredths(bytesPerRecord / nanoseconds)} GB/s`,
         isAccented: decoder.startsWith('samsa'),

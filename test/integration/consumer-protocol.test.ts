@@ -86,9 +86,11 @@ describe('members that come and go', () => {
       await waitFor('2400 records', () => all().length >= 2400);
       expect(missingIn(all(), 6, 400)).toEqual([]);
       expect(repeatedIn(all())).toEqual([]);
-      // The first one gave up what went to the others, three at most each time, and nothing else.
+      // The first one gave up what went to the others and nothing else; by range its run may begin elsewhere afterwards, as the ids fall.
       const given = first?.events.filter((event) => event.startsWith('-')) ?? [];
-      expect(given.flatMap((event) => event.slice(1).split(','))).toHaveLength(4);
+      const count = given.flatMap((event) => event.slice(1).split(',')).length;
+      expect(count).toBeGreaterThanOrEqual(4);
+      if (groupRemoteAssignor === 'uniform') expect(count).toBe(4);
       expect(first?.events.filter((event) => event.startsWith('!'))).toEqual([]);
     },
   );

@@ -273,7 +273,8 @@ export class ConsumerGroup {
     this.#topicsSeen = seen;
     if (this.#epoch === this.#targetEpoch) return;
     const subscribers = wanted.map(({ member, topicIds }) => {
-      return { memberId: member.id, topicIds, owned: this.#targets.get(member.id) ?? new Set<string>() };
+      const { id: memberId, instanceId } = member;
+      return { memberId, instanceId, topicIds, owned: this.#targets.get(memberId) ?? new Set<string>() };
     });
     this.#targets = assignTargets(this.assignor, used, subscribers);
     this.#targetEpoch = this.#epoch;
@@ -350,8 +351,9 @@ function topicIdsOf(member: ConsumerMember, topics: readonly SubscribableTopic[]
   return new Set(topics.filter(({ name }) => names.has(name) || pattern?.test(name) === true).map(({ id }) => id));
 }
 
-/** RE2J matches whole names. What JavaScript knows beyond it (look-around, back references) is not refused here. */
+/** RE2J matches whole names, and refuses what it cannot do in linear time: look-around and back references, which JavaScript has. */
 function compile(regex: string): RegExp | null {
+  if (/\(\?<?[=!]|\\[1-9k]/.test(regex)) return null;
   try {
     return new RegExp(`^(?:${regex})$`, 'u');
   } catch {

@@ -8,6 +8,8 @@ export interface AssignableTopic {
 
 export interface Subscriber {
   readonly memberId: string;
+  /** Of a static member. Default null. */
+  readonly instanceId?: string | null;
   readonly topicIds: ReadonlySet<string>;
   /** Its target so far: `topicId` and partition, as `partitionKey` writes them. */
   readonly owned: ReadonlySet<string>;
@@ -27,10 +29,16 @@ export function assignTargets(
   subscribers: readonly Subscriber[],
 ): Map<string, Set<string>> {
   const sorted = [...subscribers].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
-  return assignor === 'range' ? range(topics, sorted) : uniform(topics, sorted);
+  return assignor === 'range' ? range(topics, sorted.sort(staticFirst)) : uniform(topics, sorted);
 }
 
-/** Of each topic a run of partitions to each member, in the order of their ids. */
+/** As Kafka's range does: members that come back under another id shall have the place that they had. */
+function staticFirst({ instanceId: a = null }: Subscriber, { instanceId: b = null }: Subscriber): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  return a < b ? -1 : 1;
+}
+
+/** Of each topic a run of partitions to each member, in their order. */
 function range(topics: readonly AssignableTopic[], subscribers: readonly Subscriber[]): Map<string, Set<string>> {
   const targets = new Map(subscribers.map(({ memberId }) => [memberId, new Set<string>()]));
   for (const { id, partitions } of topics) {

@@ -126,6 +126,8 @@ describe('the consumer group protocol', () => {
   it.each([
     [{ serverAssignor: 'mine' }, 112],
     [{ subscribedTopicRegex: '(' }, 128],
+    [{ subscribedTopicRegex: '(?!x)y' }, 128],
+    [{ subscribedTopicRegex: '(a)\\1' }, 128],
     [{ topicPartitions: null }, 42],
     [{ topicPartitions: owned(1) }, 42],
     [{ rebalanceTimeoutMs: -1 }, 42],

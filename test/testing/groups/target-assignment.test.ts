@@ -18,6 +18,13 @@ describe('server-side assignors', () => {
     expect(plain(targets)).toEqual({ m1: ['a:0', 'a:1'], m2: ['a:2', 'b:0', 'b:1'] });
   });
 
+  it('range begins with static members, in the order of their instance ids', () => {
+    const topics = [{ id: 'a', partitions: 3 }];
+    const named = (memberId: string, instanceId: string): Subscriber => ({ ...member(memberId, ['a']), instanceId });
+    const targets = assignTargets('range', topics, [member('m1', ['a']), named('m2', 'y'), named('m3', 'x')]);
+    expect(plain(targets)).toEqual({ m1: ['a:2'], m2: ['a:1'], m3: ['a:0'] });
+  });
+
   it('uniform moves no more than it has to', () => {
     const topics = [{ id: 'a', partitions: 5 }];
     const all = [0, 1, 2, 3, 4].map((partition) => `a:${partition}`);
