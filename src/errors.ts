@@ -145,6 +145,32 @@ export class OffsetOutOfRangeError extends KafkaError {
   }
 }
 
+/** The log was cut off below the position by an unclean leader election (KIP-320), and `autoOffsetReset` is `none`. */
+export class LogTruncationError extends OffsetOutOfRangeError {
+  /** The first offset that may differ from what was consumed; −1 where the broker does not know. `offset` is the position. */
+  readonly divergentOffset: number;
+
+  constructor(message: string, where: { topic: string; partition: number; offset: number; divergentOffset: number }) {
+    super(message, where);
+    this.divergentOffset = where.divergentOffset;
+  }
+}
+
+/** A batch larger than what may be asked for, which the broker sends cut off. */
+export class RecordTooLargeError extends KafkaError {
+  readonly topic: string;
+  readonly partition: number;
+  /** Where the batch begins. */
+  readonly offset: number;
+
+  constructor(message: string, where: { topic: string; partition: number; offset: number }) {
+    super(message, { code: 10, api: 'Fetch' });
+    this.topic = where.topic;
+    this.partition = where.partition;
+    this.offset = where.offset;
+  }
+}
+
 /** The partition has no committed offset and `autoOffsetReset` is `none`. */
 export class NoOffsetError extends KafkaError {
   readonly topic: string;

@@ -22,6 +22,8 @@ export type {
   ConsumerEvents,
   PartitionOffset,
   PartitionOffsetAtTime,
+  PositionReset,
+  SpecialTimestamp,
   TopicPartitionOffset,
 } from './client/events.ts';
 export type { Logger } from './client/logger.ts';
@@ -32,6 +34,7 @@ export type { RebalanceListener } from './client/rebalances.ts';
 export { RecordBatch } from './client/record-batch.ts';
 export { SubscriptionPattern } from './client/subscription-pattern.ts';
 export type { TopicPartition } from './fetch/partition.ts';
+export type { AutoOffsetReset } from './fetch/reset-policy.ts';
 export { KafkaRecord } from './protocol/record.ts';
 export type { CustomCodec, CustomCodecs } from './protocol/compression/codecs.ts';
 export type { RecordView } from './protocol/record-cursor.ts';
@@ -45,9 +48,11 @@ export {
   FencedError,
   HandlerError,
   KafkaError,
+  LogTruncationError,
   NoOffsetError,
   OffsetOutOfRangeError,
   ProtocolError,
+  RecordTooLargeError,
   RequestTimeoutError,
   UnsupportedVersionError,
 } from './errors.ts';

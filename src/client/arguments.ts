@@ -1,5 +1,11 @@
 import { ConfigError } from '../errors.ts';
-import type { TopicPartition } from '../fetch/partition.ts';
+import {
+  EARLIEST_LOCAL_TIMESTAMP,
+  LATEST_TIERED_TIMESTAMP,
+  MAX_TIMESTAMP,
+  type TopicPartition,
+} from '../fetch/partition.ts';
+import type { SpecialTimestamp } from './events.ts';
 import { SubscriptionPattern } from './subscription-pattern.ts';
 import { show } from './validate.ts';
 
@@ -12,6 +18,12 @@ export function topicName(value: unknown, where: string): string {
   const takes = 'topic names: up to 249 of the letters a-z A-Z 0-9 . _ -';
   throw new ConfigError(`${where} takes ${takes}, not ${value instanceof RegExp ? String(value) : show(value)}`);
 }
+
+const SPECIAL_TIMESTAMPS: Readonly<Record<SpecialTimestamp, number>> = {
+  max: MAX_TIMESTAMP,
+  'earliest-local': EARLIEST_LOCAL_TIMESTAMP,
+  'latest-tiered': LATEST_TIERED_TIMESTAMP,
+};
 
 /** What `subscribe` was given: names, patterns for names, and a pattern for the broker. */
 export interface Subscription {
@@ -73,7 +85,12 @@ export function partitionsAtTime(value: unknown, where: string): (TopicPartition
     const { timestamp } = (value as { timestamp?: unknown }[])[index] ?? {}; // topicPartitions has found an array of objects
     if (typeof timestamp === 'number' && Number.isSafeInteger(timestamp) && timestamp >= 0)
       return { ...each, timestamp };
-    throw new ConfigError(`${where} takes a timestamp in milliseconds since 1970, not ${show(timestamp)}`);
+    if (typeof timestamp === 'string' && Object.hasOwn(SPECIAL_TIMESTAMPS, timestamp))
+      return { ...each, timestamp: SPECIAL_TIMESTAMPS[timestamp as SpecialTimestamp] };
+    const names = Object.keys(SPECIAL_TIMESTAMPS).join("', '");
+    throw new ConfigError(
+      `${where} takes a timestamp in milliseconds since 1970, or '${names}', not ${show(timestamp)}`,
+    );
   });
 }
 

@@ -2,6 +2,7 @@ import { ConfigError } from '../errors.ts';
 import type { Deserializer } from '../protocol/record.ts';
 import { ALIASES, FIXED, UNSUPPORTED, VALUE_ALIASES } from './foreign-properties.ts';
 import type { ConsumerOptions } from './options.ts';
+import { isAutoOffsetReset, RESET_POLICIES } from '../fetch/reset-policy.ts';
 import { closest } from './spelling.ts';
 import { RULES, show } from './validate.ts';
 
@@ -105,6 +106,12 @@ function convert(
       const choice = aliases.get(text.toLowerCase()) ?? text.toLowerCase();
       if (rule.of.includes(choice)) return choice;
       throw new ConfigError(`${name} takes ${rule.of.join(', ')}, not ${show(value)}`);
+    }
+    case 'reset': {
+      const known = aliases.get(text.toLowerCase()) ?? text;
+      const policy = known.startsWith('by_duration:') ? known : known.toLowerCase();
+      if (isAutoOffsetReset(policy)) return policy;
+      throw new ConfigError(`${name} takes ${RESET_POLICIES}, not ${show(value)}`);
     }
     case 'assignors': {
       const list = text.split(',').map((each) => aliases.get(each.trim()) ?? each.trim());

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { ConfigError } from '../errors.ts';
 import type { StartAt, TopicPartition } from '../fetch/partition.ts';
+import type { AutoOffsetReset } from '../fetch/reset-policy.ts';
 import type { KafkaRecord } from '../protocol/record.ts';
 import * as check from './arguments.ts';
 import { targetsOf, type Consumed } from './commit-arguments.ts';
@@ -8,7 +9,14 @@ import type { ClaimHandler, RunOptions } from './claims.ts';
 import type { CommitCallback } from './commits.ts';
 import type { Unfinished } from './for-each.ts';
 import type { ForEachOptions, RecordHandler } from './for-each-options.ts';
-import type { Assignment, Committed, ConsumerEvents, PartitionOffset, PartitionOffsetAtTime } from './events.ts';
+import type {
+  Assignment,
+  Committed,
+  ConsumerEvents,
+  PartitionOffset,
+  PartitionOffsetAtTime,
+  SpecialTimestamp,
+} from './events.ts';
 import type { ConsumerOptions } from './options.ts';
 import type { ListedTopic } from './port.ts';
 import type { RebalanceListener } from './rebalances.ts';
@@ -230,9 +238,13 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     return this.#session.lookups.endOffsets(check.topicPartitions(partitions, 'endOffsets()'));
   }
 
-  /** The first record of each that is not older than `timestamp` (milliseconds since 1970). Bounded by `defaultApiTimeoutMs`. */
+  /**
+   * The first record of each that is not older than `timestamp` (milliseconds since 1970), or what a name stands for. Bounded by
+   * `defaultApiTimeoutMs`.
+   * @throws UnsupportedVersionError for a name that the broker is too old for
+   */
   async offsetsForTimes(
-    partitions: readonly (TopicPartition & { timestamp: number })[],
+    partitions: readonly (TopicPartition & { timestamp: number | SpecialTimestamp })[],
   ): Promise<PartitionOffsetAtTime[]> {
     return this.#session.lookups.offsetsForTimes(check.partitionsAtTime(partitions, 'offsetsForTimes()'));
   }
@@ -309,11 +321,11 @@ function named({ topic, partition }: TopicPartition): TopicPartition {
   return { topic, partition };
 }
 
-function startOf(offset: unknown, hasGroup: boolean, reset: 'earliest' | 'latest' | 'none'): StartAt {
+function startOf(offset: unknown, hasGroup: boolean, reset: AutoOffsetReset): StartAt {
   if (offset === 'earliest' || offset === 'latest') return offset;
   if (offset !== undefined) return check.offset(offset, 'assign()');
   if (hasGroup) return 'committed';
-  if (reset !== 'none') return reset;
+  if (reset !== 'none') return 'reset';
   throw new ConfigError(
     "assign() needs an offset where there is neither a groupId nor an autoOffsetReset other than 'none'",
   );

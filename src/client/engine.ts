@@ -66,7 +66,7 @@ export class Engine implements EnginePort, EngineContext {
     this.#metadata = new MetadataWatch(
       this,
       (topics) => {
-        this.#fetches.fetcher.metadataChanged();
+        this.#fetches.metadataChanged();
         this.#group?.metadataChanged(topics);
       },
       (topics) => {
@@ -112,6 +112,11 @@ export class Engine implements EnginePort, EngineContext {
   }
 
   send(command: EngineCommand): void {
+    // By far the most frequent command; most of the time nobody waits for the room.
+    if (command.type === 'release') {
+      if (this.#fetches.release(command)) this.step();
+      return;
+    }
     this.#inbox.push(command);
     this.step();
   }
@@ -190,8 +195,7 @@ export class Engine implements EnginePort, EngineContext {
         fetcher.setPaused(command.partitions, command.type === 'pause');
         return;
       case 'release':
-        fetcher.release(command.topic, command.partition, command.epoch, command.bytes);
-        return;
+        return; // `send` has seen to it
       case 'progress':
         this.#group?.progress(command.isWaiting, command.polls, now);
         return;

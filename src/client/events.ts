@@ -22,10 +22,29 @@ export interface PartitionOffset extends TopicPartition {
   offset: number;
 }
 
+/**
+ * A place in a log that has no time of its own: the record with the largest timestamp (brokers from 3.0 on), the oldest one on the
+ * leader's own disk (3.6), the newest one in tiered storage (3.9).
+ */
+export type SpecialTimestamp = 'max' | 'earliest-local' | 'latest-tiered';
+
 /** What `offsetsForTimes()` gives: the first record that is not older, and its time; `null` where all are older. */
 export interface PartitionOffsetAtTime extends TopicPartition {
   offset: number | null;
   timestamp: number | null;
+}
+
+/** A position that was given up, other than by the application. */
+export interface PositionReset extends TopicPartition {
+  /** The position before. */
+  from: number;
+  /** Where reading goes on; what was fetched before is handed out first. */
+  to: number;
+  /**
+   * `outOfRange`: retention has removed it, or it never was. `truncated`: an unclean leader election has cut the log off below it
+   * (KIP-320). `topicRecreated`: the topic was deleted and made again.
+   */
+  reason: 'outOfRange' | 'truncated' | 'topicRecreated';
 }
 
 /** What `committed()` gives. */
@@ -48,6 +67,8 @@ export interface ConsumerEvents {
   committed: [offsets: TopicPartitionOffset[]];
   /** The application is done with all that the broker had; said once each time that the end is reached. */
   partitionEnd: [end: TopicPartition & { offset: number }];
+  /** Reading goes on elsewhere, by `autoOffsetReset`: records may have been lost, or come again. */
+  positionReset: [reset: PositionReset];
   /** Something failed that is tried again, or that nobody waits for; what a read or a call meets is thrown there. */
   error: [error: KafkaError];
   log: [entry: { level: LogLevel; message: string }];

@@ -1,13 +1,22 @@
 import { toKafkaError } from '../errors.ts';
-import { offsetsFetched, offsetsListed, recordsFetched, requestFailed } from '../fetch/answers.ts';
+import {
+  cannotValidate,
+  epochsValidated,
+  offsetsFetched,
+  offsetsListed,
+  recordsFetched,
+  requestFailed,
+} from '../fetch/answers.ts';
 import { Fetcher } from '../fetch/fetcher.ts';
 import type { FetchAction } from '../fetch/partition.ts';
 import { FetchSession } from '../fetch/session.ts';
 import type { Connection } from '../network/connection.ts';
 import { fetch } from '../protocol/api/fetch.ts';
 import { listOffsets } from '../protocol/api/list-offsets.ts';
+import { offsetForLeaderEpoch } from '../protocol/api/offset-for-leader-epoch.ts';
 import { askCommitted } from './commit-driver.ts';
 import type { EngineContext } from './engine-context.ts';
+import type { EngineCommand } from './port.ts';
 import * as requests from './requests.ts';
 
 /** Headers, and what is said of each partition, aborted transactions included. */
@@ -22,11 +31,23 @@ export class FetchDriver {
 
   constructor(engine: EngineContext) {
     this.#engine = engine;
-    this.fetcher = new Fetcher({ ...engine.settings, random: Math.random }, engine.cluster.metadata);
+    this.fetcher = new Fetcher(
+      { ...engine.settings, random: Math.random, wallClock: Date.now },
+      engine.cluster.metadata,
+    );
   }
 
   tick(now: number): void {
     this.#perform(this.fetcher.plan(now));
+  }
+
+  /** @returns whether there may be something to do now */
+  release({ topic, partition, epoch, bytes }: EngineCommand & { type: 'release' }): boolean {
+    return this.fetcher.release(topic, partition, epoch, bytes);
+  }
+
+  metadataChanged(): void {
+    this.#perform(this.fetcher.metadataChanged(this.#engine.now()));
   }
 
   #perform(actions: readonly FetchAction[]): void {
@@ -40,6 +61,9 @@ export class FetchDriver {
           break;
         case 'fetch':
           void this.#request(action.id, () => this.#fetch(action));
+          break;
+        case 'validate':
+          void this.#request(action.id, () => this.#validate(action));
           break;
         case 'refreshMetadata':
           this.#engine.refreshMetadata(action.topics);
@@ -87,6 +111,8 @@ export class FetchDriver {
       ...(session.usesTopicIds ? {} : { maxVersion: requests.LAST_FETCH_VERSION_WITH_TOPIC_NAMES }),
     });
     const { errorCode, sessionId } = response;
+    const hints = requests.leaderHints(response, (id) => session.topicName(id));
+    if (hints.length > 0) metadata.learnLeaders(hints, response.nodeEndpoints);
     const said = requests.readFetchResponse(response, isolationLevel, (id) => session.topicName(id));
     const answers = session.answered(errorCode, sessionId, said);
     return recordsFetched(this.fetcher, action.id, errorCode, answers, this.#engine.now());
@@ -106,6 +132,15 @@ export class FetchDriver {
     const connection = await this.#engine.cluster.connection(action.nodeId, 'lookup');
     const response = await connection.send(listOffsets, request);
     return offsetsListed(this.fetcher, action.id, requests.readListOffsets(response), this.#engine.now());
+  }
+
+  async #validate(action: FetchAction & { type: 'validate' }): Promise<readonly FetchAction[]> {
+    const connection = await this.#engine.cluster.connection(action.nodeId, 'lookup');
+    if (!connection.supports(offsetForLeaderEpoch, requests.OFFSET_FOR_LEADER_EPOCH_VERSION))
+      return cannotValidate(this.fetcher, action.id);
+    const request = requests.offsetForLeaderEpochRequest(action.partitions);
+    const response = await connection.send(offsetForLeaderEpoch, request);
+    return epochsValidated(this.fetcher, action.id, requests.readOffsetForLeaderEpoch(response), this.#engine.now());
   }
 
   async #fetchOffsets(action: FetchAction & { type: 'fetchOffsets' }): Promise<readonly FetchAction[]> {

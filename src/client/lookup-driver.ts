@@ -1,11 +1,25 @@
-import { RequestTimeoutError, type KafkaError, toKafkaError } from '../errors.ts';
-import { partitionName, type ListedPartition, type TopicPartition } from '../fetch/partition.ts';
+import { RequestTimeoutError, UnsupportedVersionError, type KafkaError, toKafkaError } from '../errors.ts';
+import {
+  EARLIEST_LOCAL_TIMESTAMP,
+  LATEST_TIERED_TIMESTAMP,
+  MAX_TIMESTAMP,
+  partitionName,
+  type ListedPartition,
+  type TopicPartition,
+} from '../fetch/partition.ts';
 import { Pauses } from '../network/pauses.ts';
 import { listOffsets } from '../protocol/api/list-offsets.ts';
 import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
 import type { EngineContext } from './engine-context.ts';
 import type { ListedOffset, ListedTopic, PartitionAtTime } from './port.ts';
 import * as requests from './requests.ts';
+
+/** An older broker would take these for a time before 1970. */
+const SPECIAL_VERSIONS: ReadonlyMap<number, number> = new Map([
+  [MAX_TIMESTAMP, 7],
+  [EARLIEST_LOCAL_TIMESTAMP, 8],
+  [LATEST_TIERED_TIMESTAMP, 9],
+]);
 
 /** Answers what the application asks about topics and offsets, whether it consumes them or not. */
 export class LookupDriver {
@@ -81,6 +95,12 @@ export class LookupDriver {
     const answers = await Promise.all(
       [...byLeader].map(async ([nodeId, partitions]) => {
         const connection = await cluster.connection(nodeId, 'lookup');
+        const special = Math.min(...partitions.map(({ timestamp }) => timestamp));
+        const version = SPECIAL_VERSIONS.get(special) ?? listOffsets.minVersion;
+        if (!connection.supports(listOffsets, version)) {
+          const text = `ListOffsets ${special} needs version ${version}, which ${connection.address} does not have`;
+          throw new UnsupportedVersionError(text, { api: 'ListOffsets' });
+        }
         const request = requests.listOffsetsRequest(partitions, settings.isolationLevel, settings.requestTimeoutMs);
         return requests.readListOffsets(await connection.send(listOffsets, request));
       }),

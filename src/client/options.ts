@@ -1,3 +1,4 @@
+import type { AutoOffsetReset } from '../fetch/reset-policy.ts';
 import type { CustomCodecs } from '../protocol/compression/codecs.ts';
 import type { Deserializer } from '../protocol/record.ts';
 import type { Assignor } from '../group/assignors/assignor.ts';
@@ -24,8 +25,11 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   groupProtocol?: 'classic' | 'consumer';
   /** With `groupProtocol: 'consumer'`: which of the broker's assignors, `'uniform'` or `'range'`. Default: the broker chooses. */
   groupRemoteAssignor?: string;
-  /** Where to read without a committed offset, or when it is gone from the broker. Default `'latest'`. */
-  autoOffsetReset?: 'earliest' | 'latest' | 'none';
+  /**
+   * Where to read without a committed offset, or when it is gone from the broker: `'by_duration:PT12H'` begins with the first
+   * record of the last 12 hours (KIP-1106; any ISO-8601 duration of days and less). With `'none'` that is an error. Default `'latest'`.
+   */
+  autoOffsetReset?: AutoOffsetReset;
   /** Commit what is finished every `autoCommitIntervalMs`, on revocation and on close. Default true with a group. */
   enableAutoCommit?: boolean;
   /** Default 5000. */
@@ -63,7 +67,7 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
    * (`Assignor`). All members of a group need one in common; its leader runs it. Default `['range']`.
    */
   partitionAssignmentStrategy?: string | Assignor | readonly (string | Assignor)[];
-  /** Where this consumer is, for rack-aware assignment. Default none. */
+  /** Where this consumer is: for rack-aware assignment, and to read from a follower near by (KIP-392). Default none. */
   clientRack?: string;
   /** Default 30000. */
   requestTimeoutMs?: number;

@@ -1,6 +1,6 @@
 import type { OffsetToCommit } from '../commit/committer.ts';
 import type { KafkaError } from '../errors.ts';
-import type { FetchedRecords, StartAt, TopicPartition } from '../fetch/partition.ts';
+import type { FetchedRecords, PositionEvent, StartAt, TopicPartition } from '../fetch/partition.ts';
 
 /**
  * The one narrow way between `Consumer`, which the application holds, and the engine, which holds the connections, the
@@ -87,7 +87,7 @@ export type EngineEvent =
   /** `autoCommitIntervalMs` have passed: commit what is finished. */
   | { type: 'autoCommitDue' }
   /** Where reading begins, once it was looked up. */
-  | { type: 'positioned'; topic: string; partition: number; epoch: number; offset: number; isReset: boolean }
+  | PositionEvent
   | FetchedRecords
   /** This partition goes no further until a seek. */
   | { type: 'partitionFailed'; topic: string; partition: number; epoch: number; error: KafkaError }
@@ -111,7 +111,7 @@ export interface ListedTopic {
   partitions: TopicPartition[];
 }
 
-/** A question to ListOffsets: milliseconds since 1970, or one of its own names for the ends of a log (−2, −1). */
+/** A question to ListOffsets: milliseconds since 1970, or one of its own names for places in a log (−1 to −5). */
 export interface PartitionAtTime extends TopicPartition {
   timestamp: number;
 }

@@ -1,14 +1,25 @@
 import Long from 'long';
 import type { CommitAnswer, Membership, OffsetToCommit } from '../commit/committer.ts';
 import { KafkaError } from '../errors.ts';
-import type { CommittedAnswer, FetchedAnswer, ListedAnswer } from '../fetch/answers.ts';
-import type { ListedPartition, TopicPartition } from '../fetch/partition.ts';
+import type { CommittedAnswer, EpochEndAnswer, FetchedAnswer, ListedAnswer } from '../fetch/answers.ts';
+import type { ListedPartition, TopicPartition, ValidatedPartition } from '../fetch/partition.ts';
 import type { SessionRequest } from '../fetch/session.ts';
-import type { FetchPartition, FetchRequest, FetchResponse, ForgottenTopic } from '../protocol/api/fetch.ts';
+import type {
+  EpochEndOffset,
+  FetchPartition,
+  FetchRequest,
+  FetchResponse,
+  ForgottenTopic,
+} from '../protocol/api/fetch.ts';
 import type { ListOffsetsRequest, ListOffsetsResponse } from '../protocol/api/list-offsets.ts';
 import type { OffsetCommitRequest, OffsetCommitResponse } from '../protocol/api/offset-commit.ts';
 import type { OffsetFetchRequest, OffsetFetchResponse } from '../protocol/api/offset-fetch.ts';
+import type {
+  OffsetForLeaderEpochRequest,
+  OffsetForLeaderEpochResponse,
+} from '../protocol/api/offset-for-leader-epoch.ts';
 import { MINUS_ONE, NO_UUID } from '../protocol/codec.ts';
+import type { LeaderIdAndEpoch } from '../protocol/leader-hint.ts';
 import type { CommittedOffset } from './port.ts';
 
 // What the machines say in plain data, as Kafka's requests; and Kafka's answers, as the machines want to hear them.
@@ -23,6 +34,8 @@ const MEMBER_VERSION = 9;
 export const LAST_VERSION_WITH_TOPIC_NAMES = 9;
 /** Fetch speaks of topics by name up to here, by id from here on (KIP-516). */
 export const LAST_FETCH_VERSION_WITH_TOPIC_NAMES = 12;
+/** From here on a consumer may ask OffsetForLeaderEpoch with the right to read the topic (KIP-320). */
+export const OFFSET_FOR_LEADER_EPOCH_VERSION = 3;
 /** From here on Fetch has sessions (KIP-227). */
 export const FETCH_SESSIONS_VERSION = 7;
 
@@ -105,9 +118,44 @@ export function readFetchResponse(
         endOffset: isCommittedOnly && lastStableOffset >= 0 ? lastStableOffset : highWatermark,
         abortedTransactions: (isCommittedOnly ? answer.abortedTransactions : null) ?? [],
         records: answer.records,
+        preferredReadReplica: answer.preferredReadReplica,
+        divergingEpoch: answer.divergingEpoch === null ? null : epochEnd(answer.divergingEpoch),
       };
     });
   });
+}
+
+/** Who leads what, and where they are, as the answer says beside errors (KIP-951). */
+export function leaderHints(
+  response: FetchResponse,
+  topicName: (topicId: string) => string | undefined,
+): (TopicPartition & LeaderIdAndEpoch)[] {
+  return response.responses.flatMap(({ topic, topicId, partitions }) => {
+    const name = topic === '' ? topicName(topicId) : topic;
+    if (name === undefined) return [];
+    return partitions.flatMap(({ partitionIndex: partition, currentLeader }) =>
+      currentLeader === null ? [] : [{ topic: name, partition, ...currentLeader }],
+    );
+  });
+}
+
+function epochEnd({ epoch, endOffset }: EpochEndOffset): { leaderEpoch: number; endOffset: number } {
+  return { leaderEpoch: epoch, endOffset: toOffset(endOffset) };
+}
+
+export function offsetForLeaderEpochRequest(asked: readonly ValidatedPartition[]): OffsetForLeaderEpochRequest {
+  const topics = groupByTopic(asked, ({ partition, currentLeaderEpoch, leaderEpoch }) => {
+    return { partition, currentLeaderEpoch, leaderEpoch };
+  });
+  return { replicaId: -1, topics: topics.map(([topic, partitions]) => ({ topic, partitions })) };
+}
+
+export function readOffsetForLeaderEpoch(response: OffsetForLeaderEpochResponse): EpochEndAnswer[] {
+  return response.topics.flatMap(({ topic, partitions }) =>
+    partitions.map(({ partition, errorCode, leaderEpoch, endOffset }) => {
+      return { topic, partition, errorCode, leaderEpoch, endOffset: toOffset(endOffset) };
+    }),
+  );
 }
 
 export function listOffsetsRequest(
@@ -128,11 +176,12 @@ export function listOffsetsRequest(
 
 export function readListOffsets(response: ListOffsetsResponse): (ListedAnswer & { timestamp: number })[] {
   return response.topics.flatMap(({ name: topic, partitions }) =>
-    partitions.map(({ partitionIndex, errorCode, offset, timestamp }) => ({
+    partitions.map(({ partitionIndex, errorCode, offset, timestamp, leaderEpoch }) => ({
       topic,
       partition: partitionIndex,
       errorCode,
       offset: toOffset(offset),
+      leaderEpoch,
       timestamp: timestamp.toNumber(),
     })),
   );

@@ -1,5 +1,5 @@
 import { CLIENT_ERROR_CODES, ConfigError, KafkaError, RequestTimeoutError } from '../errors.ts';
-import type { StartAt, TopicPartition } from '../fetch/partition.ts';
+import type { PositionEvent, StartAt, TopicPartition } from '../fetch/partition.ts';
 import { codecTable } from '../protocol/compression/codecs.ts';
 import { closedError } from './closed-error.ts';
 import type { Target } from './commit-arguments.ts';
@@ -262,8 +262,7 @@ export class Session<K, V> {
         return;
       }
       case 'positioned':
-        this.#current(event)?.startAt(event.offset, event.isReset);
-        this.#wakePositionWaits();
+        this.#positioned(event);
         return;
       case 'partitionFailed': {
         const delivery = this.#current(event);
@@ -330,6 +329,15 @@ export class Session<K, V> {
   #current({ topic, partition, epoch }: TopicPartition & { epoch: number }): PartitionDelivery<K, V> | undefined {
     const delivery = this.delivery.get(topic, partition);
     return delivery?.epoch === epoch && !delivery.isBlocked ? delivery : undefined;
+  }
+
+  #positioned(event: PositionEvent): void {
+    const { topic, partition, offset: to, reset } = event;
+    const delivery = this.#current(event);
+    delivery?.startAt(to, event.isReset);
+    if (delivery !== undefined && reset !== null && reset.reason !== 'noCommittedOffset')
+      this.#reporting.tell('positionReset', { topic, partition, from: reset.from, to, reason: reset.reason });
+    this.#wakePositionWaits();
   }
 
   #onWaiting(): void {

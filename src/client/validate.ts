@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors.ts';
 import type { ConsumerOptions } from './options.ts';
+import { isAutoOffsetReset, RESET_POLICIES, type AutoOffsetReset } from '../fetch/reset-policy.ts';
 import type { Assignor } from '../group/assignors/assignor.ts';
 import { COMPRESSION_NAMES } from '../protocol/compression/codec.ts';
 import { ASSIGNOR_NAMES, assignorsOf } from './assignment-strategy.ts';
@@ -14,7 +15,7 @@ export interface Settings {
   groupInstanceId: string | null;
   groupProtocol: 'classic' | 'consumer';
   groupRemoteAssignor: string | null;
-  autoOffsetReset: 'earliest' | 'latest' | 'none';
+  autoOffsetReset: AutoOffsetReset;
   enableAutoCommit: boolean;
   enableAutoOffsetStore: boolean;
   autoCommitIntervalMs: number;
@@ -56,6 +57,7 @@ type Rule =
   | { kind: 'string'; default: string | null }
   | { kind: 'choice'; default: string; of: readonly string[] }
   | { kind: 'assignors'; default: readonly string[]; of: readonly string[] }
+  | { kind: 'reset'; default: string }
   | { kind: 'servers' }
   | { kind: 'function' | 'object' };
 
@@ -74,7 +76,7 @@ export const RULES: Readonly<Record<keyof ConsumerOptions, Rule>> = {
   groupInstanceId: { kind: 'string', default: null },
   groupProtocol: { kind: 'choice', default: 'classic', of: ['classic', 'consumer'] },
   groupRemoteAssignor: { kind: 'string', default: null },
-  autoOffsetReset: { kind: 'choice', default: 'latest', of: ['earliest', 'latest', 'none'] },
+  autoOffsetReset: { kind: 'reset', default: 'latest' },
   enableAutoCommit: { kind: 'boolean', default: true },
   autoCommitIntervalMs: int(5000, 1),
   enableAutoOffsetStore: { kind: 'boolean', default: true },
@@ -144,6 +146,9 @@ function validated(name: string, rule: Rule, value: unknown): unknown {
     case 'choice':
       if (typeof value === 'string' && rule.of.includes(value)) return value;
       throw wrong(name, value, oneOf(rule.of));
+    case 'reset':
+      if (isAutoOffsetReset(value)) return value;
+      throw wrong(name, value, RESET_POLICIES);
     case 'function':
       if (typeof value === 'function') return value;
       throw wrong(name, value, 'a function (bytes, context) => value');

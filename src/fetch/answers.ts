@@ -1,8 +1,9 @@
-import { CorruptRecordError, KafkaError, NoOffsetError, OffsetOutOfRangeError, ProtocolError } from '../errors.ts';
+import { CorruptRecordError, KafkaError, ProtocolError, RecordTooLargeError } from '../errors.ts';
 import type { AbortedTransaction } from '../protocol/api/fetch.ts';
 import { errorCodeOf, kafkaErrorOf } from '../protocol/error-codes.ts';
 import { WireBatchReader } from '../protocol/record-batch.ts';
 import type { Fetcher } from './fetcher.ts';
+import { epochEnds, missing, noOffset, outOfRange, positioned } from './positions.ts';
 import {
   LATEST_TIMESTAMP,
   partitionKey,
@@ -15,11 +16,23 @@ import { SESSION_ERRORS } from './session.ts';
 /** What one partition of an OffsetFetch answer says. `offset` −1: nothing was committed. */
 export interface CommittedAnswer extends TopicPartition {
   offset: number;
+  /** Of the record before it; −1 for unknown. */
+  leaderEpoch: number;
   errorCode: number;
 }
 
+/** `offset` −1: there is no such record. */
 export interface ListedAnswer extends TopicPartition {
   offset: number;
+  /** −1 for unknown (before ListOffsets v4). */
+  leaderEpoch: number;
+  errorCode: number;
+}
+
+/** What one partition of an OffsetForLeaderEpoch answer says. −1: the broker does not know. */
+export interface EpochEndAnswer extends TopicPartition {
+  leaderEpoch: number;
+  endOffset: number;
   errorCode: number;
 }
 
@@ -31,6 +44,10 @@ export interface FetchedAnswer extends TopicPartition {
   endOffset: number;
   abortedTransactions: readonly AbortedTransaction[];
   records: Buffer | null;
+  /** The follower to read from; −1 for the broker that was asked (KIP-392). */
+  preferredReadReplica: number;
+  /** The log parts with what was consumed at the end of this epoch; null where it does not. */
+  divergingEpoch: { readonly leaderEpoch: number; readonly endOffset: number } | null;
 }
 
 /** A failure that goes on for so many tries is told. */
@@ -46,6 +63,7 @@ export function requestFailed(fetcher: Fetcher, id: number, error: KafkaError, n
       actions.push(fetcher.fail(state, error));
       continue;
     }
+    if (state.hasAskedFollower) state.readReplica = -1;
     // Committed offsets come from the coordinator, whom the driver looks for; the rest from leaders, whom metadata names.
     const needsMetadata = state.stage !== 'committed';
     fetcher.retryLater(state, now, needsMetadata);
@@ -75,7 +93,8 @@ export function offsetsFetched(
     // 3 UNKNOWN_TOPIC_OR_PARTITION: nothing committed there (semantics §3).
     else if (answer.errorCode !== 0 && answer.errorCode !== 3)
       onError(fetcher, state, answer.errorCode, 'OffsetFetch', now, actions);
-    else if (answer.errorCode === 0 && answer.offset >= 0) actions.push(positioned(state, answer.offset, false));
+    else if (answer.errorCode === 0 && answer.offset >= 0)
+      actions.push(positioned(state, answer.offset, answer.leaderEpoch, false));
     else noOffset(fetcher, state, actions);
   }
   return actions;
@@ -94,11 +113,45 @@ export function offsetsListed(
     const answer = byKey.get(partitionKey(state.topic, state.partition));
     if (answer !== undefined && answer.errorCode !== 0)
       onError(fetcher, state, answer.errorCode, 'ListOffsets', now, actions);
+    // No record since then (`by_duration`): what comes next will be one.
+    else if (answer?.offset === -1 && state.resetTimestamp >= 0) state.resetTimestamp = LATEST_TIMESTAMP;
     // −1 is no offset: taken for 0 it would send a consumer of the newest records back to the oldest.
     else if (answer === undefined || answer.offset < 0) retryWithMetadata(fetcher, state, now, actions);
-    else actions.push(positioned(state, answer.offset, true));
+    else {
+      actions.push(positioned(state, answer.offset, answer.leaderEpoch, true));
+      state.validatedEpoch = state.askedEpoch;
+    }
   }
   return actions;
+}
+
+/** The answer to `validate`. */
+export function epochsValidated(
+  fetcher: Fetcher,
+  id: number,
+  answers: readonly EpochEndAnswer[],
+  now: number,
+): FetchAction[] {
+  const actions: FetchAction[] = [];
+  const byKey = index(answers);
+  for (const state of fetcher.finished(id)) {
+    if (state.stage !== 'validate') continue;
+    const answer = byKey.get(partitionKey(state.topic, state.partition));
+    if (answer === undefined) fetcher.retryLater(state, now, false);
+    else if (answer.errorCode !== 0) onError(fetcher, state, answer.errorCode, 'OffsetForLeaderEpoch', now, actions);
+    else epochEnds(fetcher, state, answer, now, actions);
+  }
+  return actions;
+}
+
+/** The broker is too old to be asked (before OffsetForLeaderEpoch v3 a consumer may not): positions are taken as they are. */
+export function cannotValidate(fetcher: Fetcher, id: number): FetchAction[] {
+  for (const state of fetcher.finished(id)) {
+    if (state.stage !== 'validate') continue;
+    state.stage = 'fetch';
+    state.validatedEpoch = state.askedEpoch;
+  }
+  return [];
 }
 
 export function recordsFetched(
@@ -119,19 +172,43 @@ export function recordsFetched(
       if (state.failures > 0) fetcher.retryLater(state, now, false);
       else state.failures++;
     } else if (code !== 0) onError(fetcher, state, code, 'Fetch', now, actions);
-    else if (answer !== undefined) onRecords(fetcher, state, answer, actions);
+    else if (answer !== undefined) onAnswer(fetcher, state, answer, now, actions);
     // Left out where all that is asked for has to be there: asked again, but not at the speed of the network.
     else fetcher.retryLater(state, now, false);
   }
   return actions;
 }
 
+function onAnswer(
+  fetcher: Fetcher,
+  state: PartitionState,
+  answer: FetchedAnswer,
+  now: number,
+  actions: FetchAction[],
+): void {
+  const { divergingEpoch, preferredReadReplica } = answer;
+  if (divergingEpoch !== null) {
+    // One that ends behind the position says nothing that could be acted upon.
+    if (divergingEpoch.endOffset >= state.position) fetcher.retryLater(state, now, false);
+    else epochEnds(fetcher, state, divergingEpoch, now, actions);
+  } else if (preferredReadReplica >= 0 && preferredReadReplica !== state.askedNode) {
+    // A follower that nobody knows the address of is no good: the leader goes on, and says so again.
+    if (!fetcher.hasBroker(preferredReadReplica)) retryWithMetadata(fetcher, state, now, actions);
+    state.readReplica = fetcher.hasBroker(preferredReadReplica) ? preferredReadReplica : -1;
+    state.readReplicaUntil = now + fetcher.settings.metadataMaxAgeMs;
+  } else onRecords(fetcher, state, answer, actions);
+}
+
 function onRecords(fetcher: Fetcher, state: PartitionState, answer: FetchedAnswer, actions: FetchAction[]): void {
   const { topic, partition, epoch, position: fetchOffset } = state;
   const bytes = answer.records ?? Buffer.alloc(0);
   const wasCaughtUp = state.isCaughtUp;
-  const { end, nextOffset, error } = walk(bytes, state);
+  const { end, nextOffset, leaderEpoch, error } = walk(bytes, state);
   state.succeeded();
+  if (end > 0) {
+    state.offsetEpoch = leaderEpoch;
+    state.validatedEpoch = state.askedEpoch;
+  }
   state.resets = 0;
   state.position = Math.max(fetchOffset, nextOffset);
   state.isCaughtUp = state.position >= answer.endOffset;
@@ -165,13 +242,18 @@ function onRecords(fetcher: Fetcher, state: PartitionState, answer: FetchedAnswe
 const CUT_OFF_LIMIT = 100;
 
 /** Reads batch headers only: where the whole batches end, and which offset follows the last of them. */
-function walk(bytes: Buffer, state: PartitionState): { end: number; nextOffset: number; error: KafkaError | null } {
+function walk(
+  bytes: Buffer,
+  state: PartitionState,
+): { end: number; nextOffset: number; leaderEpoch: number; error: KafkaError | null } {
   const reader = new WireBatchReader(bytes, state);
   let end = 0;
   let nextOffset = -1;
+  let leaderEpoch = -1;
   try {
     for (let batch = reader.next(); batch !== null; batch = reader.next()) {
       nextOffset = batch.nextOffset;
+      leaderEpoch = batch.partitionLeaderEpoch;
       end = reader.position;
     }
   } catch (error) {
@@ -179,29 +261,14 @@ function walk(bytes: Buffer, state: PartitionState): { end: number; nextOffset: 
     return {
       end,
       nextOffset,
+      leaderEpoch,
       error: error instanceof KafkaError ? error : new CorruptRecordError(String(error), state, { cause: error }),
     };
   }
-  return { end, nextOffset, error: null };
+  return { end, nextOffset, leaderEpoch, error: null };
 }
 
-function positioned(state: PartitionState, offset: number, isReset: boolean): FetchAction {
-  state.positionAt(offset);
-  return { type: 'positioned', topic: state.topic, partition: state.partition, epoch: state.epoch, offset, isReset };
-}
-
-function noOffset(fetcher: Fetcher, state: PartitionState, actions: FetchAction[]): void {
-  const timestamp = fetcher.resetTimestamp();
-  state.succeeded();
-  if (timestamp !== null) {
-    state.resetTo(timestamp);
-    return;
-  }
-  const text = `${state.name}: the group has committed no offset and autoOffsetReset is 'none'; seek, or set it to 'earliest' or 'latest'`;
-  actions.push(fetcher.fail(state, new NoOffsetError(text, state)));
-}
-
-/** Semantics §6, the table; ListOffsets and OffsetFetch share its lines. */
+/** Semantics §6, the table; the other requests share its lines. */
 function onError(
   fetcher: Fetcher,
   state: PartitionState,
@@ -211,6 +278,7 @@ function onError(
   actions: FetchAction[],
 ): void {
   const error = kafkaErrorOf(code, { api, context: state.name });
+  if (state.hasAskedFollower && code !== 1) state.readReplica = -1;
   switch (code) {
     case 1: // OFFSET_OUT_OF_RANGE
       outOfRange(fetcher, state, now, actions);
@@ -220,18 +288,17 @@ function onError(
     case 56: // KAFKA_STORAGE_ERROR
     case 74: // FENCED_LEADER_EPOCH
     case 78: // OFFSET_NOT_AVAILABLE
-      retryWithMetadata(fetcher, state, now, actions);
+    case 109: // OFFSET_MOVED_TO_TIERED_STORAGE
+      if (isNewerLeaderKnown(fetcher, state)) actions.push({ type: 'refreshMetadata', topics: [state.topic] });
+      else retryWithMetadata(fetcher, state, now, actions);
       return;
     case 3: // UNKNOWN_TOPIC_OR_PARTITION
     case 100: // UNKNOWN_TOPIC_ID
     case 103: // INCONSISTENT_TOPIC_ID
-      if (!state.hasWarned)
-        actions.push({
-          type: 'log',
-          level: 'warn',
-          message: `${error.message}; asking for metadata until it is there`,
-        });
-      state.hasWarned = true;
+      {
+        const warning = missing(state, error);
+        if (warning !== null) actions.push(warning);
+      }
       retryWithMetadata(fetcher, state, now, actions);
       return;
     case 2: // CORRUPT_MESSAGE
@@ -259,29 +326,15 @@ function retryWithMetadata(fetcher: Fetcher, state: PartitionState, now: number,
   actions.push({ type: 'refreshMetadata', topics: [state.topic] });
 }
 
-function outOfRange(fetcher: Fetcher, state: PartitionState, now: number, actions: FetchAction[]): void {
-  const { topic, partition, position: offset } = state;
-  const timestamp = fetcher.resetTimestamp();
-  if (timestamp === null) {
-    const text = `${state.name}: offset ${offset} is not on the broker (any more) and autoOffsetReset is 'none'; seek to one that is`;
-    actions.push(fetcher.fail(state, new OffsetOutOfRangeError(text, { topic, partition, offset })));
-    return;
-  }
-  const target = timestamp === LATEST_TIMESTAMP ? 'latest' : 'earliest';
-  actions.push({
-    type: 'log',
-    level: 'warn',
-    message: `${state.name}: offset ${offset} is not on the broker (any more); going to the ${target} one`,
-  });
-  state.resetTo(timestamp);
-  // The offset that the broker itself has named is out of range as well: it will not be better at once.
-  if (state.resets > 0) fetcher.backOff(state, state.resets - 1, now);
-  state.resets++;
+/** The answer has named the new leader (KIP-951), or metadata has come meanwhile: it is asked at once. */
+function isNewerLeaderKnown(fetcher: Fetcher, state: PartitionState): boolean {
+  const { leader, leaderEpoch } = fetcher.leaderOf(state);
+  return leader >= 0 && leaderEpoch > state.askedEpoch;
 }
 
 function recordTooLarge(fetcher: Fetcher, state: PartitionState): KafkaError {
   const text = `${state.name}: the batch at offset ${state.position} does not fit into maxPartitionFetchBytes (${fetcher.settings.maxPartitionFetchBytes}) and the broker sends it cut off`;
-  return new KafkaError(text, { code: 10, name: 'MESSAGE_TOO_LARGE', api: 'Fetch' });
+  return new RecordTooLargeError(text, { topic: state.topic, partition: state.partition, offset: state.position });
 }
 
 function index<T extends TopicPartition>(answers: readonly T[]): Map<string, T> {

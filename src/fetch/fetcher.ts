@@ -1,8 +1,6 @@
 import { backoffMs } from '../backoff.ts';
 import type { KafkaError } from '../errors.ts';
 import {
-  EARLIEST_TIMESTAMP,
-  LATEST_TIMESTAMP,
   PartitionState,
   partitionKey,
   type AskedPartition,
@@ -10,22 +8,33 @@ import {
   type ListedPartition,
   type StartAt,
   type TopicPartition,
+  type ValidatedPartition,
 } from './partition.ts';
+import { topicRecreated } from './positions.ts';
+import { resetTimestamp, type AutoOffsetReset } from './reset-policy.ts';
 
 export interface FetchSettings {
-  autoOffsetReset: 'earliest' | 'latest' | 'none';
+  autoOffsetReset: AutoOffsetReset;
   fetchMaxBytes: number;
   fetchMaxWaitMs: number;
   maxPartitionFetchBytes: number;
+  /** How long a follower is read from before the leader is asked again (KIP-392). */
+  metadataMaxAgeMs: number;
   retryBackoffMs: number;
   retryBackoffMaxMs: number;
   random: () => number;
+  /** Milliseconds since 1970, for `by_duration`. */
+  wallClock: () => number;
 }
 
 /** What the fetcher has to know of the cluster. */
 export interface LeaderView {
   partition(topic: string, partition: number): { leader: number; leaderEpoch: number } | undefined;
+  topicId(topic: string): string | null;
+  hasBroker(nodeId: number): boolean;
 }
+
+const NO_LEADER = { leader: -1, leaderEpoch: -1 } as const;
 
 /** What was sent and not yet answered. */
 interface Request {
@@ -39,6 +48,8 @@ interface Request {
  * this pace: so the moment the full one has room again, no waiting fetch stands in its way.
  */
 const SHORT_POLL_MS = 50;
+/** So often metadata is asked for an epoch as new as a position's, before that is taken for a mistake. */
+const TRIES_FOR_EPOCH = 3;
 
 /**
  * Decides who is asked for what and when; does no I/O. The driver calls `plan(now)` after every event, does what it
@@ -57,7 +68,10 @@ export class Fetcher {
   /** Of that, what belongs to paused partitions: nobody takes it, so it must not use up the room of the others. */
   #setAside = 0;
   #reserved = 0;
+  /** Some partition is not asked for because there is no room. */
+  #isShortOfRoom = false;
   #deadline = Infinity;
+  #jitter = { at: -1, value: 0 };
 
   constructor(settings: FetchSettings, leaders: LeaderView) {
     this.settings = settings;
@@ -84,6 +98,8 @@ export class Fetcher {
       const key = partitionKey(topic, partition);
       const state = new PartitionState(topic, partition, epoch, startAt);
       state.paused = this.#partitions.get(key)?.paused ?? false;
+      state.topicId = this.#leaders.topicId(topic);
+      if (startAt === 'reset') state.resetTimestamp = this.resetTimestamp() ?? state.resetTimestamp;
       this.#partitions.set(key, state);
     }
   }
@@ -99,30 +115,55 @@ export class Fetcher {
     }
   }
 
-  /** The application's side has used or dropped bytes that it was given. */
-  release(topic: string, partition: number, epoch: number, bytes: number): void {
+  /**
+   * The application's side has used or dropped bytes that it was given.
+   * @returns whether that may make a difference to `plan`
+   */
+  release(topic: string, partition: number, epoch: number, bytes: number): boolean {
     this.#buffered -= bytes;
     const state = this.get(topic, partition);
     if (state?.epoch === epoch) state.buffered -= bytes;
+    return this.#isShortOfRoom;
   }
 
   /** New metadata is in: whoever waited for it tries again, after a back-off where it had failed. */
-  metadataChanged(): void {
-    for (const state of this.#partitions.values()) state.needsMetadata = false;
+  metadataChanged(now: number): FetchAction[] {
+    const actions: FetchAction[] = [];
+    for (const state of this.#partitions.values()) {
+      state.needsMetadata = false;
+      const topicId = this.#leaders.topicId(state.topic);
+      if (topicId === null || topicId === state.topicId) continue;
+      if (state.topicId !== null) topicRecreated(this, state, now, actions);
+      state.topicId = topicId;
+    }
+    return actions;
+  }
+
+  leaderOf(state: PartitionState): { leader: number; leaderEpoch: number } {
+    return this.#leaders.partition(state.topic, state.partition) ?? NO_LEADER;
+  }
+
+  hasBroker(nodeId: number): boolean {
+    return this.#leaders.hasBroker(nodeId);
   }
 
   plan(now: number): FetchAction[] {
     const actions: FetchAction[] = [];
     const committed: PartitionState[] = [];
     const resets = new Map<number, PartitionState[]>();
+    const validations = new Map<number, PartitionState[]>();
     const fetches = new Map<number, PartitionState[]>();
+    const nodes = new Set<number>();
     const fullNodes = new Set<number>();
-    const unknown = new Set<string>();
+    const needMetadata = new Set<string>();
     this.#deadline = Infinity;
     this.#setAside = 0;
+    this.#isShortOfRoom = false;
     for (const state of this.#partitions.values()) {
       if (state.paused) this.#setAside += state.buffered;
       if (state.stage === 'failed') continue;
+      const { leader, leaderEpoch } = this.leaderOf(state);
+      if (leader >= 0 && !state.paused) nodes.add(state.readFrom(leader, now));
       if (!state.isReady(now)) {
         if (state.inFlight === 0 && !state.needsMetadata) this.#deadline = Math.min(this.#deadline, state.retryAt);
         continue;
@@ -131,29 +172,46 @@ export class Fetcher {
         committed.push(state);
         continue;
       }
-      if (state.stage === 'fetch' && state.paused) continue;
-      const leader = this.#leaders.partition(state.topic, state.partition)?.leader ?? -1;
-      if (leader < 0) {
-        // The leader may be elected any moment: ask, and if it is still not known, back off before asking again.
-        this.retryLater(state, now, true);
-        unknown.add(state.topic);
-      } else if (state.stage === 'reset') push(resets, leader, state);
-      else if (state.buffered >= this.settings.maxPartitionFetchBytes) fullNodes.add(leader);
-      else push(fetches, leader, state);
+      if (state.paused && state.stage !== 'reset') continue;
+      // The leader may be elected any moment: ask, and if the answer does not know it, back off before asking again.
+      if (leader < 0 || !this.#isEpochKnown(state, leaderEpoch)) {
+        if (state.failures > 0) this.backOff(state, state.failures - 1, now);
+        state.failures++;
+        state.needsMetadata = true;
+        needMetadata.add(state.topic);
+        continue;
+      }
+      if (state.stage === 'reset') push(resets, leader, state);
+      else if (mustValidate(state, leaderEpoch)) {
+        state.stage = 'validate';
+        push(validations, leader, state);
+      } else {
+        state.stage = 'fetch';
+        const nodeId = state.readFrom(leader, now);
+        if (state.buffered < this.settings.maxPartitionFetchBytes) push(fetches, nodeId, state);
+        else {
+          fullNodes.add(nodeId);
+          this.#isShortOfRoom = true;
+        }
+      }
     }
     if (committed.length > 0) {
       actions.push({ type: 'fetchOffsets', id: this.#sent(-1, 0, committed), partitions: committed });
     }
     for (const [nodeId, states] of resets) {
-      actions.push({
-        type: 'listOffsets',
-        id: this.#sent(nodeId, 0, states),
-        nodeId,
-        partitions: states.map((state) => this.#listed(state)),
-      });
+      const partitions = states.map((state) => this.#listed(state));
+      actions.push({ type: 'listOffsets', id: this.#sent(nodeId, 0, states), nodeId, partitions });
     }
-    for (const [nodeId, states] of fetches) this.#planFetch(nodeId, states, fullNodes.has(nodeId), now, actions);
-    if (unknown.size > 0) actions.push({ type: 'refreshMetadata', topics: [...unknown] });
+    for (const [nodeId, states] of validations) {
+      const partitions = states.map((state) => this.#validated(state));
+      actions.push({ type: 'validate', id: this.#sent(nodeId, 0, states), nodeId, partitions });
+    }
+    // Each broker gets its share, or one that has nothing to give would hold on to all the room while it waits.
+    const share = Math.max(1, Math.floor(this.settings.fetchMaxBytes / Math.max(1, nodes.size)));
+    for (const [nodeId, states] of fetches) {
+      this.#planFetch(nodeId, states, share, fullNodes.has(nodeId), now, actions);
+    }
+    if (needMetadata.size > 0) actions.push({ type: 'refreshMetadata', topics: [...needMetadata] });
     return actions;
   }
 
@@ -194,18 +252,13 @@ export class Fetcher {
 
   backOff(state: PartitionState, attempt: number, now: number): void {
     const { retryBackoffMs, retryBackoffMaxMs, random } = this.settings;
-    state.retryAt = now + backoffMs(attempt, retryBackoffMs, retryBackoffMaxMs, random());
+    // One jitter for all that fail at once: they are asked for together again, or the first one's long poll would hold up the rest.
+    if (now !== this.#jitter.at) this.#jitter = { at: now, value: random() };
+    state.retryAt = now + backoffMs(attempt, retryBackoffMs, retryBackoffMaxMs, this.#jitter.value);
   }
 
   resetTimestamp(): number | null {
-    switch (this.settings.autoOffsetReset) {
-      case 'earliest':
-        return EARLIEST_TIMESTAMP;
-      case 'latest':
-        return LATEST_TIMESTAMP;
-      case 'none':
-        return null;
-    }
+    return resetTimestamp(this.settings.autoOffsetReset, this.settings.wallClock);
   }
 
   fail(state: PartitionState, error: KafkaError): FetchAction {
@@ -213,11 +266,22 @@ export class Fetcher {
     return { type: 'partitionFailed', topic: state.topic, partition: state.partition, epoch: state.epoch, error };
   }
 
-  #planFetch(nodeId: number, states: PartitionState[], hasFull: boolean, now: number, actions: FetchAction[]): void {
+  #planFetch(
+    nodeId: number,
+    states: PartitionState[],
+    share: number,
+    hasFull: boolean,
+    now: number,
+    actions: FetchAction[],
+  ): void {
     const { fetchMaxBytes, fetchMaxWaitMs, maxPartitionFetchBytes } = this.settings;
     if (this.#busyNodes.has(nodeId)) return;
     const room = fetchMaxBytes - (this.#buffered - this.#setAside) - this.#reserved;
-    if (room <= 0) return;
+    // A trickle of bytes given back is not worth a request each.
+    if (room < Math.min(share, maxPartitionFetchBytes)) {
+      this.#isShortOfRoom = true;
+      return;
+    }
     if (hasFull && states.every((state) => state.isCaughtUp)) {
       const due = this.#shortPollAt.get(nodeId) ?? 0;
       if (now < due) {
@@ -226,47 +290,60 @@ export class Fetcher {
       }
       this.#shortPollAt.set(nodeId, now + Math.min(SHORT_POLL_MS, fetchMaxWaitMs));
     }
-    const maxBytes = Math.min(fetchMaxBytes, room);
+    const maxBytes = Math.min(share, room);
     const reserved = Math.min(maxBytes, states.length * maxPartitionFetchBytes);
+    const partitions = states.map((state) => this.#asked(state));
     const id = this.#sent(nodeId, reserved, states);
     this.#busyNodes.add(nodeId);
     this.#reserved += reserved;
     const maxWaitMs = hasFull ? 0 : fetchMaxWaitMs;
-    actions.push({
-      type: 'fetch',
-      id,
-      nodeId,
-      maxWaitMs,
-      maxBytes,
-      partitions: states.map((state) => this.#asked(state)),
-    });
+    actions.push({ type: 'fetch', id, nodeId, maxWaitMs, maxBytes, partitions });
+  }
+
+  /** A position of a newer epoch than any leader's that is known: metadata is behind, or the epoch was never one. */
+  #isEpochKnown(state: PartitionState, leaderEpoch: number): boolean {
+    if (leaderEpoch < 0 || state.offsetEpoch <= leaderEpoch) return true;
+    if (state.failures < TRIES_FOR_EPOCH) return false;
+    state.offsetEpoch = -1;
+    state.failures = 0;
+    return true;
   }
 
   #sent(nodeId: number, reservedBytes: number, states: PartitionState[]): number {
     const id = ++this.#lastId;
-    for (const state of states) state.inFlight = id;
+    for (const state of states) {
+      state.inFlight = id;
+      state.askedNode = nodeId;
+    }
     this.#requests.set(id, { nodeId, reservedBytes, states });
     return id;
   }
 
   #asked(state: PartitionState): AskedPartition {
-    return {
-      topic: state.topic,
-      partition: state.partition,
-      currentLeaderEpoch: this.#leaderEpoch(state),
-      fetchOffset: state.position,
-      partitionMaxBytes: this.settings.maxPartitionFetchBytes,
-    };
+    const { topic, partition, position: fetchOffset } = state;
+    const partitionMaxBytes = this.settings.maxPartitionFetchBytes;
+    return { topic, partition, currentLeaderEpoch: this.#epochFor(state), fetchOffset, partitionMaxBytes };
   }
 
   #listed(state: PartitionState): ListedPartition {
-    const { topic, partition, resetTimestamp } = state;
-    return { topic, partition, currentLeaderEpoch: this.#leaderEpoch(state), timestamp: resetTimestamp };
+    const { topic, partition, resetTimestamp: timestamp } = state;
+    return { topic, partition, currentLeaderEpoch: this.#epochFor(state), timestamp };
   }
 
-  #leaderEpoch(state: PartitionState): number {
-    return this.#leaders.partition(state.topic, state.partition)?.leaderEpoch ?? -1;
+  #validated(state: PartitionState): ValidatedPartition {
+    const { topic, partition, offsetEpoch: leaderEpoch } = state;
+    return { topic, partition, currentLeaderEpoch: this.#epochFor(state), leaderEpoch };
   }
+
+  #epochFor(state: PartitionState): number {
+    state.askedEpoch = this.leaderOf(state).leaderEpoch;
+    return state.askedEpoch;
+  }
+}
+
+/** After a leader change, and for a committed offset that came with an epoch (KIP-320). */
+function mustValidate(state: PartitionState, leaderEpoch: number): boolean {
+  return state.offsetEpoch >= 0 && leaderEpoch > state.validatedEpoch;
 }
 
 function push(map: Map<number, PartitionState[]>, nodeId: number, state: PartitionState): void {

@@ -6,21 +6,35 @@ export interface TopicPartition {
   partition: number;
 }
 
-/** ListOffsets' own names for the ends of a log. https://kafka.apache.org/protocol#The_Messages_ListOffsets */
-export const EARLIEST_TIMESTAMP = -2;
+/** ListOffsets' own names for places in a log. https://kafka.apache.org/protocol#The_Messages_ListOffsets */
 export const LATEST_TIMESTAMP = -1;
+export const EARLIEST_TIMESTAMP = -2;
+/** The record with the largest timestamp (v7, KIP-734). */
+export const MAX_TIMESTAMP = -3;
+/** The oldest record on the broker's own disk (v8, KIP-405). */
+export const EARLIEST_LOCAL_TIMESTAMP = -4;
+/** The newest record in tiered storage (v9, KIP-1005). */
+export const LATEST_TIERED_TIMESTAMP = -5;
 
-/** Where a partition is to be read from: an offset, an end of the log, or what the group committed (else `autoOffsetReset`). */
-export type StartAt = number | 'earliest' | 'latest' | 'committed';
+/**
+ * Where a partition is to be read from: an offset, an end of the log, what the group committed (else `autoOffsetReset`), or
+ * `reset`: where `autoOffsetReset` says.
+ */
+export type StartAt = number | 'earliest' | 'latest' | 'committed' | 'reset';
 
 /**
  * What a partition is waiting for. Together with `inFlight`, `retryAt`, `needsMetadata`, `paused` and `buffered` this
  * tells at any moment why a partition is not being fetched; nothing sits idle without one of them (semantics §9.1).
  *
- * committed → (an offset) → fetch      failed: an error was handed to the application, which may seek
+ * committed → (an offset) → validate → fetch      failed: an error was handed to the application, which may seek
  *     └→ (none) → reset → fetch
+ *
+ * From fetch back to validate when the leader has changed (KIP-320), and to reset when the position is out of range.
  */
-export type Stage = 'committed' | 'reset' | 'fetch' | 'failed';
+export type Stage = 'committed' | 'reset' | 'validate' | 'fetch' | 'failed';
+
+/** Why a position was given up, other than by the application. */
+export type ResetReason = 'noCommittedOffset' | 'outOfRange' | 'truncated' | 'topicRecreated';
 
 /** The state of one assigned partition, from the lookup of its position on. */
 export class PartitionState implements TopicPartition {
@@ -31,7 +45,21 @@ export class PartitionState implements TopicPartition {
   stage: Stage;
   /** Next offset to fetch; −1 while not known. */
   position = -1;
+  /** Leader epoch of the record before the position; −1 for unknown: then nothing can be validated (KIP-320). */
+  offsetEpoch = -1;
+  /** The leader epoch in which the position is known to hold. */
+  validatedEpoch = -1;
+  /** The topic's id when the position was taken up; null where brokers give none. Another id is another topic. */
+  topicId: string | null = null;
   resetTimestamp = EARLIEST_TIMESTAMP;
+  /** Why `stage` is `reset`, and the position before; null where the application has asked for an end of the log. */
+  reset: { readonly reason: ResetReason; readonly from: number } | null = null;
+  /** The follower to read from (KIP-392), and until when; −1 for the leader. */
+  readReplica = -1;
+  readReplicaUntil = 0;
+  /** Whom the last request went to, and with which leader epoch. */
+  askedNode = -1;
+  askedEpoch = -1;
   paused = false;
   /** Record bytes that were handed on and not yet given back. */
   buffered = 0;
@@ -68,17 +96,34 @@ export class PartitionState implements TopicPartition {
     return this.inFlight === 0 && !this.needsMetadata && this.retryAt <= now;
   }
 
-  positionAt(offset: number): void {
+  /** @param offsetEpoch of the record before; −1 for unknown */
+  positionAt(offset: number, offsetEpoch: number): void {
     this.stage = 'fetch';
     this.position = offset;
+    this.offsetEpoch = offsetEpoch;
+    this.validatedEpoch = -1;
     this.isCaughtUp = false;
+    this.reset = null;
     this.succeeded();
   }
 
-  resetTo(timestamp: number): void {
+  resetTo(timestamp: number, reason: ResetReason): void {
+    this.reset = { reason, from: this.position };
     this.stage = 'reset';
     this.position = -1;
+    this.offsetEpoch = -1;
     this.resetTimestamp = timestamp;
+  }
+
+  /** Which broker records are asked of. */
+  readFrom(leader: number, now: number): number {
+    if (this.readReplica >= 0 && now >= this.readReplicaUntil) this.readReplica = -1;
+    return this.readReplica >= 0 ? this.readReplica : leader;
+  }
+
+  /** The last request went to a follower. */
+  get hasAskedFollower(): boolean {
+    return this.readReplica >= 0 && this.readReplica === this.askedNode;
   }
 
   succeeded(): void {
@@ -102,14 +147,31 @@ export type FetchAction =
   | { type: 'fetchOffsets'; id: number; partitions: TopicPartition[] }
   | { type: 'listOffsets'; id: number; nodeId: number; partitions: ListedPartition[] }
   | { type: 'fetch'; id: number; nodeId: number; maxWaitMs: number; maxBytes: number; partitions: AskedPartition[] }
+  | { type: 'validate'; id: number; nodeId: number; partitions: ValidatedPartition[] }
   | { type: 'refreshMetadata'; topics: string[] }
-  /** `isReset`: by `autoOffsetReset`, not by what the group had committed. */
-  | { type: 'positioned'; topic: string; partition: number; epoch: number; offset: number; isReset: boolean }
+  | PositionEvent
   | FetchedRecords
   | { type: 'partitionFailed'; topic: string; partition: number; epoch: number; error: KafkaError }
   /** What goes on failing, and is tried again all the same. */
   | { type: 'trouble'; error: KafkaError }
   | { type: 'log'; level: 'info' | 'warn'; message: string };
+
+/** Where reading begins, or goes on after a reset. */
+export interface PositionEvent extends TopicPartition {
+  type: 'positioned';
+  epoch: number;
+  offset: number;
+  /** By `autoOffsetReset` or by a look-up, not what the group had committed. */
+  isReset: boolean;
+  /** Null where this is where the application or the group has said to begin. `from`: −1 where there was none before. */
+  reset: { readonly reason: ResetReason; readonly from: number } | null;
+}
+
+export interface ValidatedPartition extends TopicPartition {
+  currentLeaderEpoch: number;
+  /** Of the record before the position: where does this epoch end? */
+  leaderEpoch: number;
+}
 
 export interface ListedPartition extends TopicPartition {
   currentLeaderEpoch: number;

@@ -163,5 +163,7 @@ function unchanged(
     endOffset,
     abortedTransactions: [],
     records: null,
+    preferredReadReplica: -1,
+    divergingEpoch: null,
   };
 }

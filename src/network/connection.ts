@@ -125,6 +125,12 @@ export class Connection {
     return this.#versions.of(api);
   }
 
+  /** Whether requests of this API may use `version` or a later one here. */
+  supports(api: ApiRange, version: number): boolean {
+    const range = this.#versions.get(api.key);
+    return range !== undefined && Math.min(range.max, api.maxVersion) >= version;
+  }
+
   /**
    * Sends a request at the highest common version and resolves with its answer, whatever error codes that carries.
    *

@@ -1,5 +1,6 @@
 import type { MetadataResponse } from '../protocol/api/metadata.ts';
 import { NO_UUID } from '../protocol/codec.ts';
+import { ERROR_CODES } from '../protocol/error-codes.ts';
 
 export interface BrokerAddress {
   nodeId: number;
@@ -67,7 +68,11 @@ export class ClusterMetadata {
         known.errorCode = topic.errorCode;
         continue;
       }
-      const older = new Map((sameTopic ? known.partitions : []).map((partition) => [partition.partition, partition]));
+      // Without ids, a topic that was not there any more may be another one now, whose epochs start again.
+      const wasGone = topic.topicId === NO_UUID && known?.errorCode === ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION;
+      const older = new Map(
+        (sameTopic && !wasGone ? known.partitions : []).map((partition) => [partition.partition, partition]),
+      );
       const partitions = topic.partitions.map((partition): PartitionMetadata => {
         const before = older.get(partition.partitionIndex);
         if (before !== undefined && partition.leaderEpoch >= 0 && partition.leaderEpoch < before.leaderEpoch)
@@ -103,6 +108,26 @@ export class ClusterMetadata {
     for (const name of doubtful) listed.add(name);
     this.listed = listed;
     this.doubtful = new Set(doubtful);
+  }
+
+  /** Takes in what an answer says of leaders beside an error (KIP-951), where that is newer than what is known. */
+  learnLeaders(
+    leaders: readonly { topic: string; partition: number; leaderId: number; leaderEpoch: number }[],
+    endpoints: readonly BrokerAddress[],
+  ): void {
+    for (const { nodeId, host, port, rack } of endpoints) this.brokers.set(nodeId, { nodeId, host, port, rack });
+    for (const { topic, partition, leaderId, leaderEpoch } of leaders) {
+      const known = this.partition(topic, partition);
+      // One whose address nobody has told would only be asked for in vain.
+      if (known === undefined || leaderEpoch <= known.leaderEpoch || !this.brokers.has(leaderId)) continue;
+      known.leader = leaderId;
+      known.leaderEpoch = leaderEpoch;
+      known.errorCode = 0;
+    }
+  }
+
+  hasBroker(nodeId: number): boolean {
+    return this.brokers.has(nodeId);
   }
 
   partition(topic: string, partition: number): PartitionMetadata | undefined {

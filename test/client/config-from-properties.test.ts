@@ -68,12 +68,20 @@ describe('configFromProperties', () => {
     ['end', 'latest'],
     ['error', 'none'],
     ['Latest', 'latest'],
+    ['by_duration:P1DT12H', 'by_duration:P1DT12H'],
   ])('auto.offset.reset=%s is %s', (value, autoOffsetReset) => {
     expect(configFromProperties({ 'auto.offset.reset': value })).toEqual({ autoOffsetReset });
   });
 
   test('takes every option under its dotted and under its own name', () => {
-    const values = { int: '5000', boolean: 'true', string: 'x', assignors: 'range', servers: 'a:1' };
+    const values = {
+      int: '5000',
+      boolean: 'true',
+      string: 'x',
+      reset: 'by_duration:PT1H',
+      assignors: 'range',
+      servers: 'a:1',
+    };
     for (const [option, rule] of Object.entries(RULES)) {
       if (rule.kind === 'function' || rule.kind === 'object') continue;
       const dotted = option.replace(/[A-Z]/g, (letter) => `.${letter.toLowerCase()}`);
@@ -118,7 +126,11 @@ describe('configFromProperties', () => {
     ['fetch.min.bytes', 1.5, 'fetch.min.bytes takes an integer'],
     ['fetch.min.bytes', -1, 'fetch.min.bytes takes an integer from 0'],
     ['check.crcs', 'maybe', "check.crcs takes true or false, not 'maybe'"],
-    ['auto.offset.reset', 'middle', "auto.offset.reset takes earliest, latest, none, not 'middle'"],
+    [
+      'auto.offset.reset',
+      'middle',
+      /auto\.offset\.reset takes 'earliest', 'latest', 'none' or 'by_duration:.*, not 'middle'/,
+    ],
   ])('refuses %s=%s', (name, value, message) => {
     expect(() => configFromProperties({ [name]: value })).toThrow(ConfigError);
     expect(() => configFromProperties({ [name]: value })).toThrow(message);

@@ -28,6 +28,17 @@ describe('every option', () => {
     boolean: [null, 'true', 1, {}],
     string: [null, 5, true, {}, []],
     choice: [null, 'smallest', 5, {}],
+    reset: [
+      null,
+      'smallest',
+      5,
+      {},
+      'by_duration:',
+      'by_duration:1h',
+      'by_duration:-PT1H',
+      'by_duration:PT',
+      'by_duration:P1Y',
+    ],
     assignors: [
       null,
       [],

@@ -82,7 +82,7 @@ describe('Fetch', () => {
     const { rig, id } = fetching();
     expect(types(rig.failed(id, 3))).toEqual(['log', 'refreshMetadata']);
     const again = (): number => {
-      rig.fetcher.metadataChanged();
+      rig.metadata();
       rig.plan();
       rig.pass();
       return rig.one('fetch').id;
@@ -245,7 +245,7 @@ describe('no answer', () => {
       const actions = requestFailed(rig.fetcher, rig.one('fetch').id, gone, rig.now);
       expect(actions.at(-1)).toEqual({ type: 'refreshMetadata', topics: ['t'] });
       for (const action of actions) if (action.type === 'trouble') troubles.push(action.error);
-      rig.fetcher.metadataChanged();
+      rig.metadata();
       expect(rig.plan()).toEqual([]);
       waits.push(rig.pass());
     }
@@ -307,7 +307,9 @@ describe('records', () => {
     for (let i = 0; i < 1000; i++) {
       const actions = rig.fetched(rig.one('fetch').id, { highWatermark: 90, records: batch(40).subarray(0, 70) });
       if (actions.length === 0) continue;
-      expect(actions).toMatchObject([{ type: 'partitionFailed', error: { name: 'MESSAGE_TOO_LARGE', code: 10 } }]);
+      expect(actions).toMatchObject([
+        { type: 'partitionFailed', error: { name: 'RecordTooLargeError', code: 10, partition: 0, offset: 40 } },
+      ]);
       return;
     }
     expect.unreachable();

@@ -26,10 +26,12 @@ describe('who is asked', () => {
     const rig = new Rig();
     rig.lead(0, -1);
     rig.start(0, 0);
+    expect(rig.plan()).toEqual([{ type: 'refreshMetadata', topics: [T] }]);
+    rig.metadata();
     for (const wait of [100, 200, 400]) {
       expect(rig.plan()).toEqual([{ type: 'refreshMetadata', topics: [T] }]);
       expect(rig.plan()).toEqual([]); // it is on its way
-      rig.fetcher.metadataChanged();
+      rig.metadata();
       expect(rig.plan()).toEqual([]);
       expect(rig.pass()).toBe(wait);
     }
@@ -70,13 +72,13 @@ describe('budget', () => {
     expect(rig.one('fetch')).toMatchObject({ maxWaitMs: 500, partitions: [p(1), p(0)] });
   });
 
-  it('maxBytes is what is left of fetchMaxBytes, in flight with other brokers included', () => {
+  it('each broker gets its share of fetchMaxBytes: one that has nothing to give holds on to no more', () => {
     const rig = new Rig({ fetchMaxBytes: 1000, maxPartitionFetchBytes: 400 });
-    rig.lead(2, 2);
-    rig.start(0, 0, 2);
+    for (const partition of [3, 4, 5]) rig.lead(partition, 2);
+    rig.start(0, 0, 1, 2, 3, 4, 5);
     expect(rig.plan()).toMatchObject([
-      { nodeId: 1, maxBytes: 1000 },
-      { nodeId: 2, maxBytes: 600 },
+      { nodeId: 1, maxBytes: 500 },
+      { nodeId: 2, maxBytes: 500 },
     ]);
   });
 

@@ -15,7 +15,7 @@ const PARTITIONS = [0, 1, 2, 3];
 const ERRORS = [-1, 1, 2, 3, 5, 6, 7, 14, 16, 29, 70, 74, 75, 78, 100, 9999];
 const BATCH_BYTES = batch(0, 1, 60).length;
 
-type Request = ActionOf<'fetch'> | ActionOf<'listOffsets'> | ActionOf<'fetchOffsets'>;
+type Request = ActionOf<'fetch'> | ActionOf<'listOffsets'> | ActionOf<'fetchOffsets'> | ActionOf<'validate'>;
 type Reply =
   { kind: 'records'; batches: number } | { kind: 'error'; code: number } | { kind: 'lost' } | { kind: 'omitted' };
 type Step =
@@ -97,7 +97,7 @@ class Model {
   #metadata(): void {
     if (!this.#isMetadataComing) return;
     this.#isMetadataComing = false;
-    this.rig.fetcher.metadataChanged();
+    this.rig.metadata();
   }
 
   #release(partition: number): void {
@@ -123,6 +123,8 @@ class Model {
       const partition = request.partitions[0]?.partition ?? 0;
       const offset = first.kind === 'omitted' ? -1 : 100;
       if (request.type === 'listOffsets') this.#take(rig.listed(request.id, offset, reply, partition));
+      else if (request.type === 'validate')
+        this.#take(rig.validated(request.id, 3, offset, { errorCode: reply, partition }));
       else this.#take(rig.committed(request.id, offset, reply, partition));
     }
   }
@@ -157,6 +159,7 @@ class Model {
           break;
         case 'listOffsets':
         case 'fetchOffsets':
+        case 'validate':
           this.#requests.push(action);
           break;
         case 'refreshMetadata':
@@ -206,7 +209,8 @@ class Model {
       fetcher.bufferedBytes,
       this.#held.reduce((sum, { bytes }) => sum + bytes, 0),
     );
-    const isAllFull = this.#used() >= SETTINGS.fetchMaxBytes;
+    // Two brokers, so half of it each; less than a partition's worth is not asked for.
+    const isAllFull = this.#used() + SETTINGS.maxPartitionFetchBytes > SETTINGS.fetchMaxBytes;
     for (const partition of PARTITIONS) {
       const state = fetcher.get('t', partition);
       if (state === undefined || state.stage === 'failed') continue;

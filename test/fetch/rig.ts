@@ -1,5 +1,12 @@
 /** A fetcher on a bench: answers go in by hand, what it asks for is looked at, time is a number. */
-import { offsetsFetched, offsetsListed, recordsFetched, type FetchedAnswer } from '../../src/fetch/answers.ts';
+import {
+  epochsValidated,
+  offsetsFetched,
+  offsetsListed,
+  recordsFetched,
+  type EpochEndAnswer,
+  type FetchedAnswer,
+} from '../../src/fetch/answers.ts';
 import { Fetcher, type FetchSettings } from '../../src/fetch/fetcher.ts';
 import type { FetchAction, StartAt } from '../../src/fetch/partition.ts';
 import { encodeRecordBatch } from '../../src/testing/record-batch-writer.ts';
@@ -11,21 +18,29 @@ export const SETTINGS: FetchSettings = {
   fetchMaxBytes: 1000,
   fetchMaxWaitMs: 500,
   maxPartitionFetchBytes: 400,
+  metadataMaxAgeMs: 300_000,
   retryBackoffMs: 100,
   retryBackoffMaxMs: 1000,
   random: () => 0.5,
+  wallClock: () => 1_000_000_000,
 };
 
 export class Rig {
   readonly fetcher: Fetcher;
   readonly leaders = new Map<string, { leader: number; leaderEpoch: number }>();
+  readonly unknownBrokers = new Set<number>();
+  topicId: string | null = null;
   now = 0;
   #lastEpoch = 0;
 
   constructor(settings: Partial<FetchSettings> = {}) {
     this.fetcher = new Fetcher(
       { ...SETTINGS, ...settings },
-      { partition: (topic, partition) => this.leaders.get(`${topic}/${partition}`) },
+      {
+        partition: (topic, partition) => this.leaders.get(`${topic}/${partition}`),
+        topicId: () => this.topicId,
+        hasBroker: (nodeId) => !this.unknownBrokers.has(nodeId),
+      },
     );
   }
 
@@ -59,12 +74,22 @@ export class Rig {
     return waited;
   }
 
-  committed(id: number, offset: number, errorCode = 0, partition = 0): FetchAction[] {
-    return offsetsFetched(this.fetcher, id, [{ topic: 't', partition, offset, errorCode }], this.now);
+  committed(id: number, offset: number, errorCode = 0, partition = 0, leaderEpoch = -1): FetchAction[] {
+    return offsetsFetched(this.fetcher, id, [{ topic: 't', partition, offset, leaderEpoch, errorCode }], this.now);
   }
 
   listed(id: number, offset: number, errorCode = 0, partition = 0): FetchAction[] {
-    return offsetsListed(this.fetcher, id, [{ topic: 't', partition, offset, errorCode }], this.now);
+    return offsetsListed(this.fetcher, id, [{ topic: 't', partition, offset, leaderEpoch: 3, errorCode }], this.now);
+  }
+
+  /** Where the asked epoch ends. */
+  validated(id: number, leaderEpoch: number, endOffset: number, part: Partial<EpochEndAnswer> = {}): FetchAction[] {
+    const answer = { topic: 't', partition: 0, errorCode: 0, leaderEpoch, endOffset, ...part };
+    return epochsValidated(this.fetcher, id, [answer], this.now);
+  }
+
+  metadata(): FetchAction[] {
+    return this.fetcher.metadataChanged(this.now);
   }
 
   fetched(id: number, ...answers: Partial<FetchedAnswer>[]): FetchAction[] {
@@ -85,17 +110,19 @@ function answer(part: Partial<FetchedAnswer>): FetchedAnswer {
     highWatermark: 0,
     abortedTransactions: [],
     records: Buffer.alloc(0),
+    preferredReadReplica: -1,
+    divergingEpoch: null,
     ...part,
     endOffset,
   };
 }
 
 /** One batch of `count` records from `baseOffset` on. */
-export function batch(baseOffset: number, count = 1, bytes = 10): Buffer {
+export function batch(baseOffset: number, count = 1, bytes = 10, partitionLeaderEpoch = 3): Buffer {
   const value = Buffer.alloc(bytes);
   return encodeRecordBatch(
     Array.from({ length: count }, () => ({ value })),
-    { baseOffset, timestamp: 1 },
+    { baseOffset, timestamp: 1, partitionLeaderEpoch },
   );
 }
 

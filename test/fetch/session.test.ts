@@ -29,7 +29,7 @@ function asked(partition: number, fetchOffset = 0, topic = 't'): AskedPartition 
 
 function answer(partition: number, part: Partial<FetchedAnswer> = {}): FetchedAnswer {
   const base = { topic: 't', partition, errorCode: 0, highWatermark: 9, endOffset: 8 };
-  return { ...base, abortedTransactions: [], records: null, ...part };
+  return { ...base, abortedTransactions: [], records: null, preferredReadReplica: -1, divergingEpoch: null, ...part };
 }
 
 /** One that is open, with these partitions. */
