@@ -17,6 +17,7 @@ import type {
   PartitionOffsetAtTime,
   SpecialTimestamp,
 } from './events.ts';
+import type { ConsumerMetrics, PartitionLag } from './metrics.ts';
 import type { ConsumerOptions } from './options.ts';
 import type { ListedTopic } from './port.ts';
 import type { RebalanceListener } from './rebalances.ts';
@@ -280,6 +281,24 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
 
   paused(): TopicPartition[] {
     return [...this.#session.delivery.partitions].filter(({ isPaused }) => isPaused).map(named);
+  }
+
+  /**
+   * How far behind each partition's end the application is, as of the last fetch: no request is made. By isolation level: up to the high
+   * watermark, or to the last stable offset for `read_committed`.
+   */
+  lag(partitions: readonly TopicPartition[] = this.assignment()): PartitionLag[] {
+    const asked = check.topicPartitions(partitions, 'lag()');
+    const known = new Map(this.#session.metrics.lags().map((each) => [`${each.topic}/${each.partition}`, each]));
+    return asked.map(({ topic, partition }) => {
+      const none = { topic, partition, position: null, endOffset: null, lag: null };
+      return known.get(`${topic}/${partition}`) ?? none;
+    });
+  }
+
+  /** Counters and rates, by partition and by broker. Costs nothing until it is asked for. The `stats` event brings the same. */
+  metrics(): ConsumerMetrics {
+    return this.#session.metrics.take();
   }
 
   /** For producers of transactions (`sendOffsetsToTransaction`). Generation −1 and an empty member id while not in a group. */

@@ -38,6 +38,7 @@ export class Engine implements EnginePort, EngineContext {
   #isStarted = false;
   #isAlone = false;
   #autoCommitAt = Infinity;
+  #statsAt = Infinity;
   #closeBy = Infinity;
   #isClosed = false;
   #failure: KafkaError | null = null;
@@ -97,7 +98,11 @@ export class Engine implements EnginePort, EngineContext {
   }
 
   emit(event: EngineEvent): void {
-    if (!this.#isClosed) this.#emit(event);
+    if (this.#isClosed) return;
+    // Reading goes back: so may what is committed.
+    if (event.type === 'positioned' && event.reset !== null)
+      this.#commits.committer.positioned(event.topic, event.partition);
+    this.#emit(event);
   }
 
   refreshMetadata(topics: readonly string[]): void {
@@ -115,6 +120,11 @@ export class Engine implements EnginePort, EngineContext {
     // By far the most frequent command; most of the time nobody waits for the room.
     if (command.type === 'release') {
       if (this.#fetches.release(command)) this.step();
+      return;
+    }
+    if (command.type === 'measure') {
+      const brokers = this.cluster.traffic().map((each) => ({ ...each, nodeId: each.nodeId < 0 ? null : each.nodeId }));
+      this.emit({ type: 'measured', partitions: this.#fetches.measure(), brokers });
       return;
     }
     this.#inbox.push(command);
@@ -147,6 +157,10 @@ export class Engine implements EnginePort, EngineContext {
     this.#metadata.tick(now);
     this.#commits.tick(now);
     if (this.#isFetching) this.#fetches.tick(now);
+    if (now >= this.#statsAt) {
+      this.#statsAt = now + this.settings.statisticsIntervalMs;
+      this.emit({ type: 'statsDue' });
+    }
     if (now < this.#autoCommitAt) return;
     this.#autoCommitAt = now + this.settings.autoCommitIntervalMs;
     this.emit({ type: 'autoCommitDue' });
@@ -159,6 +173,7 @@ export class Engine implements EnginePort, EngineContext {
       this.#commits.committer.deadline(),
       this.#isFetching ? this.#fetches.fetcher.deadline() : Infinity,
       this.#autoCommitAt,
+      this.#statsAt,
       this.#closeBy,
     );
   }
@@ -195,6 +210,7 @@ export class Engine implements EnginePort, EngineContext {
         fetcher.setPaused(command.partitions, command.type === 'pause');
         return;
       case 'release':
+      case 'measure':
         return; // `send` has seen to it
       case 'progress':
         this.#group?.progress(command.isWaiting, command.polls, now);
@@ -254,6 +270,8 @@ export class Engine implements EnginePort, EngineContext {
   #start(now: number): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
+    const { statisticsIntervalMs } = this.settings;
+    if (statisticsIntervalMs > 0) this.#statsAt = now + statisticsIntervalMs;
     if (this.settings.enableAutoCommit) this.#autoCommitAt = now + this.settings.autoCommitIntervalMs;
   }
 

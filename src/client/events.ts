@@ -1,5 +1,6 @@
 import type { KafkaError } from '../errors.ts';
 import type { TopicPartition } from '../fetch/partition.ts';
+import type { ConsumerMetrics } from './metrics.ts';
 import type { LogLevel } from './port.ts';
 
 /** An offset as it is committed: the next one to be consumed, one past the last that is done. */
@@ -69,6 +70,8 @@ export interface ConsumerEvents {
   partitionEnd: [end: TopicPartition & { offset: number }];
   /** Reading goes on elsewhere, by `autoOffsetReset`: records may have been lost, or come again. */
   positionReset: [reset: PositionReset];
+  /** Every `statisticsIntervalMs`: what `metrics()` gives. */
+  stats: [metrics: ConsumerMetrics];
   /** Something failed that is tried again, or that nobody waits for; what a read or a call meets is thrown there. */
   error: [error: KafkaError];
   log: [entry: { level: LogLevel; message: string }];

@@ -16,7 +16,7 @@ import { listOffsets } from '../protocol/api/list-offsets.ts';
 import { offsetForLeaderEpoch } from '../protocol/api/offset-for-leader-epoch.ts';
 import { askCommitted } from './commit-driver.ts';
 import type { EngineContext } from './engine-context.ts';
-import type { EngineCommand } from './port.ts';
+import type { EngineCommand, MeasuredPartition } from './port.ts';
 import * as requests from './requests.ts';
 
 /** Headers, and what is said of each partition, aborted transactions included. */
@@ -44,6 +44,19 @@ export class FetchDriver {
   /** @returns whether there may be something to do now */
   release({ topic, partition, epoch, bytes }: EngineCommand & { type: 'release' }): boolean {
     return this.fetcher.release(topic, partition, epoch, bytes);
+  }
+
+  measure(): MeasuredPartition[] {
+    const now = this.#engine.now();
+    return [...this.fetcher.partitions].map((state) => {
+      const { topic, partition, buffered: bufferedBytes, meter } = state;
+      const { bytes: fetchedBytes, records: fetchedRecords, latencyMs } = meter;
+      const nodeId = state.readFrom(this.fetcher.leaderOf(state).leader, now);
+      const bytesPerSecond = meter.bytesPerSecond(now);
+      const recordsPerSecond = meter.recordsPerSecond(now);
+      const rates = { bytesPerSecond, recordsPerSecond, latencyMs };
+      return { topic, partition, nodeId, bufferedBytes, fetchedBytes, fetchedRecords, ...rates };
+    });
   }
 
   metadataChanged(): void {

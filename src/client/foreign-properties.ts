@@ -41,7 +41,6 @@ export const FIXED: ReadonlyMap<string, readonly string[]> = new Map([
   ['client.dns.lookup', ['use_all_dns_ips']],
   ['enable.partition.eof', ['true', 'false']], // the event `partitionEnd` is there for whoever listens
   ['api.version.request', ['true']],
-  ['statistics.interval.ms', ['0']],
 ]);
 
 /** Known by name, and nothing here that would do it. By prefix where it ends with a dot. */

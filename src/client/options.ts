@@ -95,6 +95,8 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   allowAutoCreateTopics?: boolean;
   /** A pattern in `subscribe` stands for no internal topic, such as `__consumer_offsets`. Default true. */
   excludeInternalTopics?: boolean;
+  /** librdkafka's: how often the `stats` event comes. Default 0: never. */
+  statisticsIntervalMs?: number;
   /** samsa's own: a longer response is refused before it is read. Default 104858112 (100 MiB + 512). */
   receiveMessageMaxBytes?: number;
   /** samsa's own: a compressed batch that would grow beyond this is refused. Default 104857600 (100 MiB). */

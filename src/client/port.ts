@@ -1,5 +1,6 @@
 import type { OffsetToCommit } from '../commit/committer.ts';
 import type { KafkaError } from '../errors.ts';
+import type { BrokerMetrics } from './metrics.ts';
 import type { FetchedRecords, PositionEvent, StartAt, TopicPartition } from '../fetch/partition.ts';
 
 /**
@@ -60,6 +61,8 @@ export type EngineCommand =
   | { type: 'listTopics'; id: number; timeoutMs: number }
   /** Answered by `offsetsListed` with the same id. */
   | { type: 'listOffsets'; id: number; partitions: readonly PartitionAtTime[]; timeoutMs: number }
+  /** Answered by `measured`, before `send` returns where both are in one thread. */
+  | { type: 'measure' }
   /** The answer to `revoking`. */
   | { type: 'revoked' }
   /** Leave, close, and be gone by then. Answered by `closed`. */
@@ -96,6 +99,9 @@ export type EngineEvent =
   | { type: 'topicDescribed'; id: number; partitions: readonly TopicPartition[]; error: KafkaError | null }
   | { type: 'topicsListed'; id: number; topics: readonly ListedTopic[]; error: KafkaError | null }
   | { type: 'offsetsListed'; id: number; offsets: readonly ListedOffset[]; error: KafkaError | null }
+  | { type: 'measured'; partitions: readonly MeasuredPartition[]; brokers: readonly BrokerMetrics[] }
+  /** `statisticsIntervalMs` have passed. */
+  | { type: 'statsDue' }
   /** Something failed that is tried again. */
   | { type: 'trouble'; error: KafkaError }
   /** Nothing goes on after this; the consumer has to be closed. */
@@ -109,6 +115,17 @@ export interface ListedTopic {
   /** One of Kafka's own, such as `__consumer_offsets`. */
   isInternal: boolean;
   partitions: TopicPartition[];
+}
+
+/** What the fetches of a partition came to so far. `latencyMs`, `nodeId`: −1 for none. */
+export interface MeasuredPartition extends TopicPartition {
+  bufferedBytes: number;
+  fetchedBytes: number;
+  fetchedRecords: number;
+  bytesPerSecond: number;
+  recordsPerSecond: number;
+  latencyMs: number;
+  nodeId: number;
 }
 
 /** A question to ListOffsets: milliseconds since 1970, or one of its own names for places in a log (−1 to −5). */

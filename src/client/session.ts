@@ -14,6 +14,7 @@ import type { ConsumerOptions } from './options.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
 import type { EngineEvent, EnginePort } from './port.ts';
 import { Reading } from './reading.ts';
+import { Metrics } from './metrics.ts';
 import { Rebalances, type RebalanceListener } from './rebalances.ts';
 import { Reporting, type Listeners } from './reporting.ts';
 import type { Subscription } from './arguments.ts';
@@ -33,6 +34,7 @@ export class Session<K, V> {
   readonly delivery: Delivery<K, V>;
   readonly reading: Reading<K, V>;
   readonly handlers: Handlers<K, V>;
+  readonly metrics: Metrics<K, V>;
   readonly #lookups: Lookups;
   topics: readonly string[] = [];
   membership = NO_MEMBERSHIP;
@@ -72,6 +74,7 @@ export class Session<K, V> {
       onHandChanged: () => this.#handChanged(),
       onWaiting: () => this.#onWaiting(),
     });
+    this.metrics = new Metrics(this.delivery, this.#engine, settings, () => this.membership);
     this.#lookups = new Lookups(this.#engine, settings.defaultApiTimeoutMs);
     this.delivery.setTracking(!settings.enableAutoOffsetStore);
     const isSubscribed = (): boolean => this.#mode === 'subscribed';
@@ -305,6 +308,12 @@ export class Session<K, V> {
         return;
       case 'offsetsListed':
         this.#lookups.onOffsetsListed(event);
+        return;
+      case 'measured':
+        this.metrics.onMeasured(event);
+        return;
+      case 'statsDue':
+        this.#reporting.tell('stats', this.metrics.take());
         return;
       case 'trouble':
         this.#reporting.trouble(event.error);

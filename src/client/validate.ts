@@ -43,6 +43,7 @@ export interface Settings {
   metadataRecoveryRebootstrapTriggerMs: number;
   allowAutoCreateTopics: boolean;
   excludeInternalTopics: boolean;
+  statisticsIntervalMs: number;
   receiveMessageMaxBytes: number;
   maxDecompressedBytes: number;
 }
@@ -104,6 +105,7 @@ export const RULES: Readonly<Record<keyof ConsumerOptions, Rule>> = {
   metadataRecoveryRebootstrapTriggerMs: int(300000),
   allowAutoCreateTopics: { kind: 'boolean', default: true },
   excludeInternalTopics: { kind: 'boolean', default: true },
+  statisticsIntervalMs: int(0),
   receiveMessageMaxBytes: int(104858112, 1024),
   maxDecompressedBytes: int(104857600, 1),
   codecs: { kind: 'object' },

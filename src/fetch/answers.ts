@@ -196,18 +196,25 @@ function onAnswer(
     if (!fetcher.hasBroker(preferredReadReplica)) retryWithMetadata(fetcher, state, now, actions);
     state.readReplica = fetcher.hasBroker(preferredReadReplica) ? preferredReadReplica : -1;
     state.readReplicaUntil = now + fetcher.settings.metadataMaxAgeMs;
-  } else onRecords(fetcher, state, answer, actions);
+  } else onRecords(fetcher, state, answer, now, actions);
 }
 
-function onRecords(fetcher: Fetcher, state: PartitionState, answer: FetchedAnswer, actions: FetchAction[]): void {
+function onRecords(
+  fetcher: Fetcher,
+  state: PartitionState,
+  answer: FetchedAnswer,
+  now: number,
+  actions: FetchAction[],
+): void {
   const { topic, partition, epoch, position: fetchOffset } = state;
   const bytes = answer.records ?? Buffer.alloc(0);
   const wasCaughtUp = state.isCaughtUp;
-  const { end, nextOffset, leaderEpoch, error } = walk(bytes, state);
+  const { end, nextOffset, leaderEpoch, records, error } = walk(bytes, state);
   state.succeeded();
   if (end > 0) {
     state.offsetEpoch = leaderEpoch;
     state.validatedEpoch = state.askedEpoch;
+    state.meter.add(end, records, now - state.sentAt, now);
   }
   state.resets = 0;
   state.position = Math.max(fetchOffset, nextOffset);
@@ -245,15 +252,17 @@ const CUT_OFF_LIMIT = 100;
 function walk(
   bytes: Buffer,
   state: PartitionState,
-): { end: number; nextOffset: number; leaderEpoch: number; error: KafkaError | null } {
+): { end: number; nextOffset: number; leaderEpoch: number; records: number; error: KafkaError | null } {
   const reader = new WireBatchReader(bytes, state);
   let end = 0;
   let nextOffset = -1;
   let leaderEpoch = -1;
+  let records = 0;
   try {
     for (let batch = reader.next(); batch !== null; batch = reader.next()) {
       nextOffset = batch.nextOffset;
       leaderEpoch = batch.partitionLeaderEpoch;
+      records += batch.isLegacy ? 1 : batch.recordCount;
       end = reader.position;
     }
   } catch (error) {
@@ -262,10 +271,11 @@ function walk(
       end,
       nextOffset,
       leaderEpoch,
+      records,
       error: error instanceof KafkaError ? error : new CorruptRecordError(String(error), state, { cause: error }),
     };
   }
-  return { end, nextOffset, leaderEpoch, error: null };
+  return { end, nextOffset, leaderEpoch, records, error: null };
 }
 
 /** Semantics §6, the table; the other requests share its lines. */

@@ -88,6 +88,10 @@ export class Fetcher {
     return this.#deadline;
   }
 
+  get partitions(): Iterable<PartitionState> {
+    return this.#partitions.values();
+  }
+
   get(topic: string, partition: number): PartitionState | undefined {
     return this.#partitions.get(partitionKey(topic, partition));
   }
@@ -97,7 +101,9 @@ export class Fetcher {
     for (const { topic, partition, epoch, startAt } of partitions) {
       const key = partitionKey(topic, partition);
       const state = new PartitionState(topic, partition, epoch, startAt);
-      state.paused = this.#partitions.get(key)?.paused ?? false;
+      const before = this.#partitions.get(key);
+      state.paused = before?.paused ?? false;
+      state.meter = before?.meter ?? state.meter;
       state.topicId = this.#leaders.topicId(topic);
       if (startAt === 'reset') state.resetTimestamp = this.resetTimestamp() ?? state.resetTimestamp;
       this.#partitions.set(key, state);
@@ -196,15 +202,15 @@ export class Fetcher {
       }
     }
     if (committed.length > 0) {
-      actions.push({ type: 'fetchOffsets', id: this.#sent(-1, 0, committed), partitions: committed });
+      actions.push({ type: 'fetchOffsets', id: this.#sent(-1, 0, committed, now), partitions: committed });
     }
     for (const [nodeId, states] of resets) {
       const partitions = states.map((state) => this.#listed(state));
-      actions.push({ type: 'listOffsets', id: this.#sent(nodeId, 0, states), nodeId, partitions });
+      actions.push({ type: 'listOffsets', id: this.#sent(nodeId, 0, states, now), nodeId, partitions });
     }
     for (const [nodeId, states] of validations) {
       const partitions = states.map((state) => this.#validated(state));
-      actions.push({ type: 'validate', id: this.#sent(nodeId, 0, states), nodeId, partitions });
+      actions.push({ type: 'validate', id: this.#sent(nodeId, 0, states, now), nodeId, partitions });
     }
     // Each broker gets its share, or one that has nothing to give would hold on to all the room while it waits.
     const share = Math.max(1, Math.floor(this.settings.fetchMaxBytes / Math.max(1, nodes.size)));
@@ -293,7 +299,7 @@ export class Fetcher {
     const maxBytes = Math.min(share, room);
     const reserved = Math.min(maxBytes, states.length * maxPartitionFetchBytes);
     const partitions = states.map((state) => this.#asked(state));
-    const id = this.#sent(nodeId, reserved, states);
+    const id = this.#sent(nodeId, reserved, states, now);
     this.#busyNodes.add(nodeId);
     this.#reserved += reserved;
     const maxWaitMs = hasFull ? 0 : fetchMaxWaitMs;
@@ -309,11 +315,12 @@ export class Fetcher {
     return true;
   }
 
-  #sent(nodeId: number, reservedBytes: number, states: PartitionState[]): number {
+  #sent(nodeId: number, reservedBytes: number, states: PartitionState[], now: number): number {
     const id = ++this.#lastId;
     for (const state of states) {
       state.inFlight = id;
       state.askedNode = nodeId;
+      state.sentAt = now;
     }
     this.#requests.set(id, { nodeId, reservedBytes, states });
     return id;

@@ -1,5 +1,6 @@
 import type { KafkaError } from '../errors.ts';
 import type { AbortedTransaction } from '../protocol/api/fetch.ts';
+import { FetchMeter } from './meter.ts';
 
 export interface TopicPartition {
   topic: string;
@@ -75,6 +76,9 @@ export class PartitionState implements TopicPartition {
   hasWarned = false;
   /** By OFFSET_OUT_OF_RANGE, since records were last fetched. */
   resets = 0;
+  /** When the last request was sent. */
+  sentAt = 0;
+  meter = new FetchMeter();
   /** Answers in a row that held nothing but the beginning of a batch. */
   cutOff = 0;
 

@@ -38,6 +38,11 @@ export class BrokerVersions {
     throw new UnsupportedVersionError(text, { api: 'ApiVersions' });
   }
 
+  /** Whether `version` or a later one is in both ranges. */
+  has(api: ApiRange, version: number): boolean {
+    return Math.min(this.#ranges.get(api.key)?.max ?? -1, api.maxVersion) >= version;
+  }
+
   /** @throws UnsupportedVersionError that names the API and both ranges */
   of(api: ApiRange): number {
     return negotiateVersion(api, this.#ranges.get(api.key), `the broker at ${this.#address}`);

@@ -5,7 +5,7 @@ import { metadata as metadataApi } from '../protocol/api/metadata.ts';
 import { NO_UUID } from '../protocol/codec.ts';
 import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
 import { addressOf, Candidates, type HostPort } from './candidates.ts';
-import { Connection } from './connection.ts';
+import { Connection, type Traffic } from './connection.ts';
 import { ClusterMetadata, type BrokerAddress } from './metadata.ts';
 import { Pauses } from './pauses.ts';
 
@@ -60,6 +60,8 @@ export class Cluster {
   #options: ClusterOptions;
   #open = new Map<string, Opening>();
   #all = new Set<Connection>();
+  /** What went over connections that are closed, by address. */
+  #past = new Map<string, Traffic>();
   #failures = new Map<string, number>();
   #candidates: Candidates;
   #general: Opening | null = null;
@@ -151,6 +153,19 @@ export class Cluster {
     this.#queued?.reject(error);
     this.#queued = null;
     for (const connection of this.#all) connection.close(error);
+  }
+
+  /** What went to and fro, broker by broker. `nodeId` −1: none that is known. */
+  traffic(): (Traffic & { nodeId: number; address: string; connections: number })[] {
+    const all = new Map([...this.#past].map(([address, traffic]) => [address, { ...traffic }]));
+    for (const connection of this.#all) addTraffic(all, connection);
+    const nodes = new Map(
+      [...this.metadata.brokers.values()].map(({ nodeId, host, port }) => [`${host}:${port}`, nodeId]),
+    );
+    return [...all].map(([address, traffic]) => {
+      const connections = [...this.#all].filter((each) => each.address === address).length;
+      return { nodeId: nodes.get(address) ?? -1, address, connections, ...traffic };
+    });
   }
 
   async #refreshLoop(): Promise<void> {
@@ -301,7 +316,10 @@ export class Cluster {
         requestTimeoutMs,
         maxFrameBytes,
         onOpening: (opening) => this.#all.add(opening),
-        onClose: (closed) => this.#all.delete(closed),
+        onClose: (closed) => {
+          this.#all.delete(closed);
+          addTraffic(this.#past, closed);
+        },
       });
       this.#failures.delete(address);
       return connection;
@@ -315,6 +333,14 @@ export class Cluster {
     const { reconnectBackoffMs, reconnectBackoffMaxMs, random } = this.#options;
     return this.#pauses.wait(backoffMs(attempt, reconnectBackoffMs, reconnectBackoffMaxMs, random()));
   }
+}
+
+function addTraffic(totals: Map<string, Traffic>, { address, traffic }: Connection): void {
+  const total = totals.get(address) ?? { requests: 0, bytesIn: 0, bytesOut: 0 };
+  total.requests += traffic.requests;
+  total.bytesIn += traffic.bytesIn;
+  total.bytesOut += traffic.bytesOut;
+  totals.set(address, total);
 }
 
 /** @param onGone the attempt has failed, or the connection that it gave is closed */

@@ -42,6 +42,12 @@ export interface SendOptions {
   answerBytes?: number;
 }
 
+export interface Traffic {
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
 interface Pending {
   readonly api: Api<unknown, unknown>;
   readonly version: number;
@@ -71,6 +77,7 @@ export class Connection {
   #correlationId = 0;
   /** Null until the broker has said what it speaks. */
   #versions: BrokerVersions | null = null;
+  #requests = 0;
   #mutedUntil = 0;
   #unmute: NodeJS.Timeout | undefined;
   #closed: KafkaError | null = null;
@@ -115,6 +122,11 @@ export class Connection {
     this.#socket.on('close', () => this.close(new ConnectionError(`the connection to ${this.address} was closed`)));
   }
 
+  /** What went over it so far. */
+  get traffic(): Traffic {
+    return { requests: this.#requests, bytesIn: this.#socket.bytesRead, bytesOut: this.#socket.bytesWritten };
+  }
+
   get isOpen(): boolean {
     return this.#closed === null;
   }
@@ -127,8 +139,7 @@ export class Connection {
 
   /** Whether requests of this API may use `version` or a later one here. */
   supports(api: ApiRange, version: number): boolean {
-    const range = this.#versions.get(api.key);
-    return range !== undefined && Math.min(range.max, api.maxVersion) >= version;
+    return this.#versions?.has(api, version) ?? false;
   }
 
   /**
@@ -236,6 +247,7 @@ export class Connection {
       const what = `${request.api.name} to ${this.address} was not answered within ${timeoutMs} ms`;
       this.close(new RequestTimeoutError(what, { api: request.api.name }));
     }, timeoutMs);
+    this.#requests++;
     this.#pending.push(request);
     this.#socket.write(request.frame);
   }

@@ -1,0 +1,138 @@
+import type { TopicPartition } from '../fetch/partition.ts';
+import type { Delivery } from './delivery.ts';
+import type { PartitionDelivery } from './partition-delivery.ts';
+import type { EngineEvent, EnginePort } from './port.ts';
+
+/** How far behind the end of its partition the application is. */
+export interface PartitionLag extends TopicPartition {
+  /** Next offset to be handed out; `null` while it is being looked up. */
+  position: number | null;
+  /** By isolation level: the high watermark, or the last stable offset, when the partition was last fetched; `null` before. */
+  endOffset: number | null;
+  /** `endOffset − position`, never below 0; `null` where one of them is not known. */
+  lag: number | null;
+}
+
+export interface PartitionMetrics extends PartitionLag {
+  isPaused: boolean;
+  /** Fetched and not yet handed out, as it came over the wire. */
+  bufferedBytes: number;
+  /** Since the assignment: as they came over the wire, and as batches say, those of aborted transactions too. */
+  fetchedBytes: number;
+  fetchedRecords: number;
+  /** Of late: what was fetched 10 seconds ago counts for a third of what was just now. */
+  bytesPerSecond: number;
+  recordsPerSecond: number;
+  /** From a fetch to its answer, a running mean over answers that brought records; `null` before the first. The broker's wait included. */
+  fetchLatencyMs: number | null;
+  /** Node id of the broker that is read from, the leader or a follower (KIP-392); `null` while there is none. */
+  nodeId: number | null;
+}
+
+export interface BrokerMetrics {
+  /** `null` for a bootstrap server whose node id is not known (any more). */
+  nodeId: number | null;
+  address: string;
+  /** Open now. */
+  connections: number;
+  /** Since the consumer was made, over all its connections to there. */
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+/** What `metrics()` gives and the `stats` event brings. Counters only rise; gauges are as of `timestamp`. */
+export interface ConsumerMetrics {
+  /** Milliseconds since 1970. */
+  timestamp: number;
+  clientId: string;
+  /** `null` without a groupId. */
+  group: { groupId: string; memberId: string; generation: number } | null;
+  /** Of all partitions whose lag is known. */
+  lag: number;
+  bufferedBytes: number;
+  partitions: PartitionMetrics[];
+  brokers: BrokerMetrics[];
+}
+
+type Measured = EngineEvent & { type: 'measured' };
+
+/** What the application may know of the consumer's work: taken together when it is asked for. */
+export class Metrics<K, V> {
+  readonly #delivery: Delivery<K, V>;
+  readonly #engine: EnginePort;
+  readonly #clientId: string;
+  readonly #group: () => ConsumerMetrics['group'];
+  #measured: Measured = { type: 'measured', partitions: [], brokers: [] };
+
+  constructor(
+    delivery: Delivery<K, V>,
+    engine: EnginePort,
+    { clientId, groupId }: { clientId: string; groupId: string | null },
+    membership: () => { memberId: string; generation: number },
+  ) {
+    this.#clientId = clientId;
+    this.#group = () => (groupId === null ? null : { groupId, ...membership() });
+    this.#delivery = delivery;
+    this.#engine = engine;
+  }
+
+  onMeasured(event: Measured): void {
+    this.#measured = event;
+  }
+
+  lags(): PartitionLag[] {
+    return [...this.#delivery.partitions].filter(({ isBlocked }) => !isBlocked).map(lagOf);
+  }
+
+  take(): ConsumerMetrics {
+    this.#engine.send({ type: 'measure' }); // answered on the spot
+    const { partitions: measured, brokers } = this.#measured;
+    const fetched = new Map(measured.map((each) => [`${each.topic}/${each.partition}`, each]));
+    const partitions = [...this.#delivery.partitions].map((delivery): PartitionMetrics => {
+      const { topic, partition, isPaused } = delivery;
+      const { nodeId = -1, latencyMs = -1, ...counters } = fetched.get(`${topic}/${partition}`) ?? NOTHING;
+      return {
+        ...lagOf(delivery),
+        isPaused,
+        bufferedBytes: counters.bufferedBytes,
+        fetchedBytes: counters.fetchedBytes,
+        fetchedRecords: counters.fetchedRecords,
+        bytesPerSecond: counters.bytesPerSecond,
+        recordsPerSecond: counters.recordsPerSecond,
+        fetchLatencyMs: latencyMs < 0 ? null : latencyMs,
+        nodeId: nodeId < 0 ? null : nodeId,
+      };
+    });
+    return {
+      timestamp: Date.now(),
+      clientId: this.#clientId,
+      group: this.#group(),
+      lag: partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0),
+      bufferedBytes: partitions.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
+      partitions,
+      brokers: brokers.map((broker) => ({ ...broker })),
+    };
+  }
+}
+
+const NOTHING = {
+  nodeId: -1,
+  latencyMs: -1,
+  bufferedBytes: 0,
+  fetchedBytes: 0,
+  fetchedRecords: 0,
+  bytesPerSecond: 0,
+  recordsPerSecond: 0,
+} as const;
+
+function lagOf<K, V>({ topic, partition, position, endOffset }: PartitionDelivery<K, V>): PartitionLag {
+  const isKnown = position >= 0 && endOffset >= 0;
+  return {
+    topic,
+    partition,
+    position: position < 0 ? null : position,
+    endOffset: endOffset < 0 ? null : endOffset,
+    lag: isKnown ? Math.max(0, endOffset - position) : null,
+  };
+}
