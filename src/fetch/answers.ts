@@ -88,7 +88,7 @@ export function offsetsFetched(
   const byKey = index(answers);
   for (const state of fetcher.finished(id)) {
     if (state.stage !== 'committed') continue;
-    const answer = byKey.get(partitionKey(state.topic, state.partition));
+    const answer = byKey.get(state.key);
     if (answer === undefined) fetcher.retryLater(state, now, false);
     // 3 UNKNOWN_TOPIC_OR_PARTITION: nothing committed there (semantics §3).
     else if (answer.errorCode !== 0 && answer.errorCode !== 3)
@@ -110,7 +110,7 @@ export function offsetsListed(
   const byKey = index(answers);
   for (const state of fetcher.finished(id)) {
     if (state.stage !== 'reset') continue;
-    const answer = byKey.get(partitionKey(state.topic, state.partition));
+    const answer = byKey.get(state.key);
     if (answer !== undefined && answer.errorCode !== 0)
       onError(fetcher, state, answer.errorCode, 'ListOffsets', now, actions);
     // No record since then (`by_duration`): what comes next will be one.
@@ -136,7 +136,7 @@ export function epochsValidated(
   const byKey = index(answers);
   for (const state of fetcher.finished(id)) {
     if (state.stage !== 'validate') continue;
-    const answer = byKey.get(partitionKey(state.topic, state.partition));
+    const answer = byKey.get(state.key);
     if (answer === undefined) fetcher.retryLater(state, now, false);
     else if (answer.errorCode !== 0) onError(fetcher, state, answer.errorCode, 'OffsetForLeaderEpoch', now, actions);
     else epochEnds(fetcher, state, answer, now, actions);
@@ -154,18 +154,18 @@ export function cannotValidate(fetcher: Fetcher, id: number): FetchAction[] {
   return [];
 }
 
+/** @param byKey by `partitionKey`, those that have nothing new as well */
 export function recordsFetched(
   fetcher: Fetcher,
   id: number,
   errorCode: number,
-  answers: readonly FetchedAnswer[],
+  byKey: ReadonlyMap<string, FetchedAnswer>,
   now: number,
 ): FetchAction[] {
   const actions: FetchAction[] = [];
-  const byKey = index(answers);
   for (const state of fetcher.finished(id)) {
     if (state.stage !== 'fetch') continue;
-    const answer = byKey.get(partitionKey(state.topic, state.partition));
+    const answer = byKey.get(state.key);
     const code = errorCode !== 0 ? errorCode : (answer?.errorCode ?? 0);
     // A new session at once; a broker that refuses that one as well is not asked at the speed of the network.
     if (SESSION_ERRORS.includes(code)) {
@@ -347,6 +347,7 @@ function recordTooLarge(fetcher: Fetcher, state: PartitionState): KafkaError {
   return new RecordTooLargeError(text, { topic: state.topic, partition: state.partition, offset: state.position });
 }
 
-function index<T extends TopicPartition>(answers: readonly T[]): Map<string, T> {
+/** By `partitionKey`. */
+export function index<T extends TopicPartition>(answers: readonly T[]): Map<string, T> {
   return new Map(answers.map((answer) => [partitionKey(answer.topic, answer.partition), answer]));
 }

@@ -237,7 +237,7 @@ export class Fetcher {
     const current: PartitionState[] = [];
     for (const state of request.states) {
       if (state.inFlight === id) state.inFlight = 0;
-      if (this.get(state.topic, state.partition) === state) current.push(state);
+      if (this.#partitions.get(state.key) === state) current.push(state);
     }
     return current;
   }
@@ -245,9 +245,8 @@ export class Fetcher {
   handedOn(state: PartitionState, bytes: number): void {
     state.buffered += bytes;
     this.#buffered += bytes;
-    const key = partitionKey(state.topic, state.partition);
-    this.#partitions.delete(key);
-    this.#partitions.set(key, state);
+    this.#partitions.delete(state.key);
+    this.#partitions.set(state.key, state);
   }
 
   /** Backs off, the longer the more often it failed in a row; with `needsMetadata` it also waits for the next metadata. */
@@ -327,9 +326,9 @@ export class Fetcher {
   }
 
   #asked(state: PartitionState): AskedPartition {
-    const { topic, partition, position: fetchOffset } = state;
+    const { topic, partition, key, position: fetchOffset } = state;
     const partitionMaxBytes = this.settings.maxPartitionFetchBytes;
-    return { topic, partition, currentLeaderEpoch: this.#epochFor(state), fetchOffset, partitionMaxBytes };
+    return { topic, partition, key, currentLeaderEpoch: this.#epochFor(state), fetchOffset, partitionMaxBytes };
   }
 
   #listed(state: PartitionState): ListedPartition {

@@ -41,6 +41,8 @@ export type ResetReason = 'noCommittedOffset' | 'outOfRange' | 'truncated' | 'to
 export class PartitionState implements TopicPartition {
   readonly topic: string;
   readonly partition: number;
+  /** Made once: with a thousand partitions, making it anew at each look-up is what an idle consumer would spend its time on. */
+  readonly key: string;
   /** Raised by every assignment and every seek: an answer or a record of an older epoch is nobody's any more. */
   readonly epoch: number;
   stage: Stage;
@@ -85,6 +87,7 @@ export class PartitionState implements TopicPartition {
   constructor(topic: string, partition: number, epoch: number, startAt: StartAt) {
     this.topic = topic;
     this.partition = partition;
+    this.key = partitionKey(topic, partition);
     this.epoch = epoch;
     this.stage = typeof startAt === 'number' ? 'fetch' : startAt === 'committed' ? 'committed' : 'reset';
     if (typeof startAt === 'number') this.position = startAt;
@@ -183,6 +186,8 @@ export interface ListedPartition extends TopicPartition {
 }
 
 export interface AskedPartition extends TopicPartition {
+  /** `partitionKey` of it. */
+  key: string;
   currentLeaderEpoch: number;
   fetchOffset: number;
   partitionMaxBytes: number;

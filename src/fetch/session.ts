@@ -40,16 +40,21 @@ export interface SessionOptions {
 
 /** A partition as the broker has it in the session. */
 interface SessionPartition {
-  readonly asked: AskedPartition;
+  asked: AskedPartition;
   readonly topicId: string | null;
   /** The last that the broker said of its ends; null before that and after an error: then it will say it. */
   told: { readonly highWatermark: number; readonly endOffset: number } | null;
+  /** Of the last request that asked for it, and of the last one whose answer spoke of it. */
+  askedIn: number;
+  answeredIn: number;
 }
 
 /** The session of one connection; dies with it. Requests and answers take turns, as fetches of one broker do. */
 export class FetchSession {
   #id = NO_SESSION;
   #epoch = OPENING_EPOCH;
+  /** Counts the requests. */
+  #round = 0;
   #usesIds = false;
   #partitions = new Map<string, SessionPartition>();
   #names = new Map<string, string>();
@@ -66,26 +71,29 @@ export class FetchSession {
     }
     const partitions: (AskedPartition & NamedPartition)[] = [];
     const forgotten: NamedPartition[] = [];
-    const gone = new Set(this.#partitions.keys());
+    const round = ++this.#round;
     for (const each of asked) {
-      const key = partitionKey(each.topic, each.partition);
-      const known = this.#partitions.get(key);
+      const known = this.#partitions.get(each.key);
       const id = usesIds ? topicId(each.topic) : null;
-      gone.delete(key);
-      if (known !== undefined && known.topicId === id && isSame(known.asked, each)) continue;
+      if (known !== undefined && known.topicId === id && isSame(known.asked, each)) {
+        known.askedIn = round;
+        continue;
+      }
       // Made again under the same name, it is another topic to the broker.
       const isOther = known !== undefined && known.topicId !== id;
       if (isOther) forgotten.push({ topic: each.topic, partition: each.partition, topicId: known.topicId });
-      this.#partitions.set(key, { asked: each, topicId: id, told: isOther ? null : (known?.told ?? null) });
+      const told = isOther ? null : (known?.told ?? null);
+      this.#partitions.set(each.key, { asked: each, topicId: id, told, askedIn: round, answeredIn: 0 });
       if (id !== null) this.#names.set(id, each.topic);
       partitions.push({ ...each, topicId: id });
     }
-    for (const key of gone) {
-      const known = this.#partitions.get(key);
-      this.#partitions.delete(key);
-      if (known === undefined) continue;
-      const { topic, partition } = known.asked;
-      forgotten.push({ topic, partition, topicId: known.topicId });
+    if (this.#partitions.size > asked.length) {
+      for (const [key, known] of this.#partitions) {
+        if (known.askedIn === round) continue;
+        this.#partitions.delete(key);
+        const { topic, partition } = known.asked;
+        forgotten.push({ topic, partition, topicId: known.topicId });
+      }
     }
     return { sessionId: this.#id, sessionEpoch, partitions, forgotten };
   }
@@ -106,40 +114,39 @@ export class FetchSession {
    * @returns an answer for every partition of the session that the broker has something to say of, or has said it before: those
    * that an incremental answer leaves out are as they were
    */
-  answered(errorCode: number, sessionId: number, answers: readonly FetchedAnswer[]): FetchedAnswer[] {
+  answered(errorCode: number, sessionId: number, answers: readonly FetchedAnswer[]): Map<string, FetchedAnswer> {
+    const byKey = new Map<string, FetchedAnswer>();
     if (errorCode !== 0) {
       // The id goes along, so that the broker drops what it still has of the session; but for one that it does not know.
       if (errorCode === FETCH_SESSION_ID_NOT_FOUND) this.#id = NO_SESSION;
       this.#epoch = OPENING_EPOCH;
-      return [];
+      return byKey;
     }
-    const silent = new Set(this.#partitions.keys());
     let hasStranger = false;
-    const complete = answers.filter((answer) => {
+    for (const answer of answers) {
       const key = partitionKey(answer.topic, answer.partition);
       const known = this.#partitions.get(key);
       if (known === undefined) {
         hasStranger = true;
-        return false;
+        continue;
       }
       const { highWatermark, endOffset } = answer;
       known.told = answer.errorCode === 0 ? { highWatermark, endOffset } : null;
-      silent.delete(key);
-      return true;
-    });
-    const wasOpening = this.#epoch === OPENING_EPOCH;
-    if (!wasOpening) {
-      for (const key of silent) {
-        const known = this.#partitions.get(key);
-        if (known !== undefined && known.told !== null) complete.push(unchanged(known.asked, known.told));
-      }
+      known.answeredIn = this.#round;
+      byKey.set(key, answer);
     }
-    const isWhole = !hasStranger && (!wasOpening || silent.size === 0);
+    const wasOpening = this.#epoch === OPENING_EPOCH;
+    let isWhole = !hasStranger;
+    for (const [key, known] of this.#partitions) {
+      if (known.answeredIn === this.#round) continue;
+      if (wasOpening) isWhole = false;
+      else if (known.told !== null) byKey.set(key, unchanged(known.asked, known.told));
+    }
     const goesOn = sessionId !== NO_SESSION && (wasOpening || sessionId === this.#id) && isWhole;
     if (goesOn) this.#epoch = this.#epoch === MAX_EPOCH ? 1 : this.#epoch + 1;
     else this.#epoch = OPENING_EPOCH;
     this.#id = sessionId;
-    return complete;
+    return byKey;
   }
 }
 

@@ -69,10 +69,10 @@ describe('Fetch', () => {
   it('an error of the whole answer is everybody’s; a session that is gone is opened again at once, the second time after a back-off', () => {
     const rig = new Rig();
     rig.start(0, 0, 1);
-    recordsFetched(rig.fetcher, rig.one('fetch').id, 70, [], rig.now);
+    recordsFetched(rig.fetcher, rig.one('fetch').id, 70, new Map(), rig.now);
     const again = rig.one('fetch');
     expect(again.partitions).toHaveLength(2);
-    recordsFetched(rig.fetcher, again.id, 70, [], rig.now);
+    recordsFetched(rig.fetcher, again.id, 70, new Map(), rig.now);
     expect(rig.plan()).toEqual([]);
     expect(rig.pass()).toBe(200);
     expect(rig.one('fetch').partitions).toHaveLength(2);

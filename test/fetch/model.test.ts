@@ -17,12 +17,18 @@ const BATCH_BYTES = batch(0, 1, 60).length;
 
 type Request = ActionOf<'fetch'> | ActionOf<'listOffsets'> | ActionOf<'fetchOffsets'> | ActionOf<'validate'>;
 type Reply =
-  { kind: 'records'; batches: number } | { kind: 'error'; code: number } | { kind: 'lost' } | { kind: 'omitted' };
+  | { kind: 'records'; batches: number }
+  | { kind: 'error'; code: number }
+  | { kind: 'lost' }
+  | { kind: 'omitted' }
+  | { kind: 'replica'; node: number }
+  | { kind: 'diverging'; by: number };
 type Step =
   | { do: 'reply'; which: number; replies: Reply[] }
   | { do: 'start'; partition: number; startAt: StartAt }
   | { do: 'stop' | 'pause' | 'resume' | 'release'; partition: number }
-  | { do: 'leader'; partition: number; leader: number }
+  | { do: 'leader'; partition: number; leader: number; isElected: boolean }
+  | { do: 'recreate' }
   | { do: 'metadata' }
   | { do: 'wait'; ms: number };
 
@@ -30,6 +36,8 @@ class Model {
   readonly rig = new Rig();
   #requests: Request[] = [];
   #isMetadataComing = false;
+  #leaderEpoch = 3;
+  #topics = 0;
   /** Per epoch, where the next records have to begin. */
   #expected = new Map<number, number>();
   /** The same, when recovery began. */
@@ -56,7 +64,13 @@ class Model {
         this.#release(step.partition);
         break;
       case 'leader':
-        rig.lead(step.partition, step.leader);
+        // A leader of a newer epoch has to be asked whether the position still holds.
+        if (step.isElected) this.#leaderEpoch++;
+        rig.lead(step.partition, step.leader, this.#leaderEpoch);
+        break;
+      case 'recreate':
+        rig.topicId = `id-${++this.#topics}`;
+        this.#take(rig.metadata());
         break;
       case 'metadata':
         this.#metadata();
@@ -73,7 +87,7 @@ class Model {
     const { rig } = this;
     this.#before = new Map(this.#expected);
     for (const partition of PARTITIONS) {
-      rig.lead(partition, 1 + (partition % 2));
+      rig.lead(partition, 1 + (partition % 2), this.#leaderEpoch);
       this.step({ do: 'resume', partition });
     }
     for (let rounds = 0; !this.#hasRecovered(); rounds++) {
@@ -97,7 +111,7 @@ class Model {
   #metadata(): void {
     if (!this.#isMetadataComing) return;
     this.#isMetadataComing = false;
-    this.rig.metadata();
+    this.#take(this.rig.metadata());
   }
 
   #release(partition: number): void {
@@ -124,9 +138,16 @@ class Model {
       const offset = first.kind === 'omitted' ? -1 : 100;
       if (request.type === 'listOffsets') this.#take(rig.listed(request.id, offset, reply, partition));
       else if (request.type === 'validate')
-        this.#take(rig.validated(request.id, 3, offset, { errorCode: reply, partition }));
+        this.#take(rig.validated(request.id, 2, this.#endOfEpoch(first, partition), { errorCode: reply, partition }));
       else this.#take(rig.committed(request.id, offset, reply, partition));
     }
+  }
+
+  /** Of the record before the position: the position stands, or is cut off, or nothing is known. */
+  #endOfEpoch(reply: Reply, partition: number): number {
+    const position = this.rig.fetcher.get('t', partition)?.position ?? 0;
+    if (reply.kind === 'omitted') return -1;
+    return reply.kind === 'diverging' ? position - reply.by : position + 100;
   }
 
   /** As a broker does: within maxBytes, but for the very first batch (KIP-74). */
@@ -137,6 +158,12 @@ class Model {
         const reply = replyTo(index);
         if (reply.kind === 'omitted') return [];
         if (reply.kind === 'error') return [{ partition, errorCode: reply.code, highWatermark: -1, records: null }];
+        if (reply.kind === 'replica')
+          return [{ partition, highWatermark: fetchOffset, preferredReadReplica: reply.node }];
+        if (reply.kind === 'diverging') {
+          const divergingEpoch = { leaderEpoch: 2, endOffset: fetchOffset - reply.by };
+          return [{ partition, highWatermark: fetchOffset, divergingEpoch }];
+        }
         const count = reply.kind === 'records' ? reply.batches : 0;
         const parts: Buffer[] = [];
         let left = Math.min(partitionMaxBytes, room);
@@ -224,9 +251,9 @@ class Model {
         inFlight: this.#requests.some(({ id }) => id === state.inFlight),
         metadata: state.needsMetadata && this.#isMetadataComing,
         backOff: !state.needsMetadata && state.retryAt > now && fetcher.deadline() <= state.retryAt,
-        paused: state.stage === 'fetch' && state.paused,
+        paused: state.paused && (state.stage === 'fetch' || state.stage === 'validate'),
         full: state.stage === 'fetch' && (state.buffered >= SETTINGS.maxPartitionFetchBytes || isAllFull),
-        brokerBusy: state.stage === 'fetch' && nodes.includes(leader),
+        brokerBusy: state.stage === 'fetch' && nodes.includes(state.readReplica < 0 ? leader : state.readReplica),
         shortPoll: state.stage === 'fetch' && fetcher.deadline() <= now + 50,
       };
       assert.ok(Object.values(reasons).includes(true), `t-${partition} sits idle: ${JSON.stringify(state)}`);
@@ -239,6 +266,8 @@ const reply: fc.Arbitrary<Reply> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('records' as const), batches: fc.nat(4) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('error' as const), code: fc.constantFrom(...ERRORS) }) },
   fc.constantFrom<Reply>({ kind: 'lost' }, { kind: 'omitted' }),
+  fc.record({ kind: fc.constant('replica' as const), node: fc.constantFrom(1, 2, 3) }),
+  fc.record({ kind: fc.constant('diverging' as const), by: fc.nat(5) }),
 );
 const startAt = fc.oneof(fc.nat(50), fc.constantFrom<StartAt>('committed', 'earliest', 'latest'));
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -258,7 +287,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       partition,
     }),
   },
-  fc.record({ do: fc.constant('leader' as const), partition, leader: fc.constantFrom(-1, 1, 2) }),
+  fc.record({
+    do: fc.constant('leader' as const),
+    partition,
+    leader: fc.constantFrom(-1, 1, 2),
+    isElected: fc.boolean(),
+  }),
+  { weight: 1, arbitrary: fc.constant<Step>({ do: 'recreate' }) },
   { weight: 2, arbitrary: fc.constant<Step>({ do: 'metadata' }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(0, 1, 50, 100, 1000) }) },
 );

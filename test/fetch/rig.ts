@@ -5,6 +5,7 @@ import {
   offsetsListed,
   recordsFetched,
   type EpochEndAnswer,
+  index,
   type FetchedAnswer,
 } from '../../src/fetch/answers.ts';
 import { Fetcher, type FetchSettings } from '../../src/fetch/fetcher.ts';
@@ -93,7 +94,7 @@ export class Rig {
   }
 
   fetched(id: number, ...answers: Partial<FetchedAnswer>[]): FetchAction[] {
-    return recordsFetched(this.fetcher, id, 0, answers.map(answer), this.now);
+    return recordsFetched(this.fetcher, id, 0, index(answers.map(answer)), this.now);
   }
 
   failed(id: number, errorCode: number): FetchAction[] {

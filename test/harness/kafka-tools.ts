@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import { type DeathGuard, atDeath } from './at-death.ts';
 import { INSIDE_BOOTSTRAP_SERVERS, kafkaImage } from './docker-engine.ts';
 import { classPath, fetchJars, javaCommand, javaMajorVersion } from './kafka-jars.ts';
@@ -181,6 +182,26 @@ export function consumerPerformance(target: ToolTarget, options: ConsumerPerform
   if (options.group !== undefined) args.push('--group', options.group);
   args.push(...assignments('--command-property', options.properties));
   return startTool(target, 'org.apache.kafka.tools.ConsumerPerformance', args, { heap: '1g' });
+}
+
+export interface TransactionsOptions {
+  topic: string;
+  partitions: number;
+  producers: number;
+  /** Of each producer. */
+  transactions: number;
+}
+
+/** Transactional producers that abort a third of their work: see `kafka/Transactions.java`. Needs a JDK. */
+export async function transactions(target: ToolTarget, options: TransactionsOptions): Promise<Tool> {
+  await fetchJars(TOOLS_VERSION);
+  const source = fileURLToPath(new URL('kafka/Transactions.java', import.meta.url));
+  const { topic, partitions, producers, transactions: count } = options;
+  const args = [topic, partitions, producers, count].map(String);
+  const jvm = ['-Xmx256m', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', classPath(TOOLS_VERSION), source];
+  return new Tool('Transactions', javaCommand(), [...jvm, target.bootstrapServers, ...args], (pid) =>
+    atDeath('kill -9 "$1"', String(pid)),
+  );
 }
 
 function assignments(flag: string, values: Record<string, string> = {}): string[] {
