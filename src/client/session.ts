@@ -1,4 +1,4 @@
-import { CLIENT_ERROR_CODES, ConfigError, KafkaError, RequestTimeoutError } from '../errors.ts';
+import { CLIENT_ERROR_CODES, ConfigError, KafkaError } from '../errors.ts';
 import type { PositionEvent, StartAt, TopicPartition } from '../fetch/partition.ts';
 import { codecTable } from '../protocol/compression/codecs.ts';
 import { closedError } from './closed-error.ts';
@@ -13,6 +13,7 @@ import { Lookups } from './lookups.ts';
 import type { ConsumerOptions } from './options.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
 import type { EngineEvent, EnginePort } from './port.ts';
+import { PositionWaits } from './position-waits.ts';
 import { Reading } from './reading.ts';
 import { Metrics } from './metrics.ts';
 import { Rebalances, type RebalanceListener } from './rebalances.ts';
@@ -53,7 +54,7 @@ export class Session<K, V> {
   #resolveClosed: () => void = () => undefined;
   #wakeOnHandChange: () => void = () => undefined;
   #unfollowSignal: () => void = () => undefined;
-  #positionWaits = new Set<() => void>();
+  readonly #positions = new PositionWaits<K, V>();
 
   constructor(settings: Settings, options: ConsumerOptions<K, V>, listeners: Listeners) {
     this.settings = settings;
@@ -173,26 +174,11 @@ export class Session<K, V> {
   }
 
   async position(partition: TopicPartition): Promise<number> {
-    const { defaultApiTimeoutMs } = this.settings;
-    const name = `${partition.topic}-${partition.partition}`;
-    let isTimeUp = false;
-    const timer = setTimeout(() => {
-      isTimeUp = true;
-      this.#wakePositionWaits();
-    }, defaultApiTimeoutMs);
-    try {
-      for (;;) {
-        this.#mustGoOn();
-        const delivery = this.#assigned(partition, 'position()');
-        if (delivery.position >= 0) return delivery.position;
-        if (delivery.failure !== null) throw delivery.failure;
-        if (isTimeUp)
-          throw new RequestTimeoutError(`the position of ${name} was not known within ${defaultApiTimeoutMs} ms`);
-        await new Promise<void>((resolve) => this.#positionWaits.add(resolve));
-      }
-    } finally {
-      clearTimeout(timer);
-    }
+    const find = (): PartitionDelivery<K, V> => {
+      this.#mustGoOn();
+      return this.#assigned(partition, 'position()');
+    };
+    return this.#positions.until(find, this.settings.defaultApiTimeoutMs);
   }
 
   seek(partition: TopicPartition, startAt: StartAt): void {
@@ -232,7 +218,7 @@ export class Session<K, V> {
     this.#commits.failAll(closedError());
     this.#lookups.failAll(closedError());
     this.delivery.remove([...this.delivery.partitions]);
-    this.#wakePositionWaits();
+    this.#positions.wake();
   }
 
   /** A loop comes back when its handler is done. After `poll()` nobody can tell whether the application still works on it. */
@@ -270,7 +256,7 @@ export class Session<K, V> {
       case 'partitionFailed': {
         const delivery = this.#current(event);
         if (delivery !== undefined) this.delivery.fail(delivery, event.error);
-        this.#wakePositionWaits();
+        this.#positions.wake();
         return;
       }
       case 'assigned':
@@ -286,7 +272,7 @@ export class Session<K, V> {
           this.membership = NO_MEMBERSHIP;
         }
         this.#rebalances.revoking(event.partitions, event.lost);
-        this.#wakePositionWaits();
+        this.#positions.wake();
         return;
       case 'collect':
         this.#sendProgress();
@@ -323,7 +309,7 @@ export class Session<K, V> {
         this.#commits.failAll(event.error);
         this.#lookups.failAll(event.error);
         this.reading.fail(event.error);
-        this.#wakePositionWaits();
+        this.#positions.wake();
         return;
       case 'log':
         this.#reporting.log(event.level, event.message);
@@ -346,7 +332,7 @@ export class Session<K, V> {
     delivery?.startAt(to, event.isReset);
     if (delivery !== undefined && reset !== null && reset.reason !== 'noCommittedOffset')
       this.#reporting.tell('positionReset', { topic, partition, from: reset.from, to, reason: reset.reason });
-    this.#wakePositionWaits();
+    this.#positions.wake();
   }
 
   #onWaiting(): void {
@@ -383,18 +369,12 @@ export class Session<K, V> {
     const partitions = dropped.map(({ topic, partition }) => ({ topic, partition }));
     this.delivery.remove(partitions);
     this.#engine.send({ type: 'stop', partitions });
-    this.#wakePositionWaits();
+    this.#positions.wake();
   }
 
   #mustGoOn(): void {
     if (this.#failure !== null) throw this.#failure;
     if (this.#closing !== null) throw closedError();
-  }
-
-  #wakePositionWaits(): void {
-    const waits = [...this.#positionWaits];
-    this.#positionWaits.clear();
-    for (const wake of waits) wake();
   }
 
   #followSignal(signal: AbortSignal | undefined): void {
