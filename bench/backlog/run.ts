@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Consumer } from '../../src/index.ts';
 import { MockCluster } from '../../src/testing/index.ts';
 
-// npx tsx bench/memory/run.ts [--seconds 60]: 50 partitions with 10 MB of backlog each, and a handler that takes its time. What is buffered, and
+// npx tsx bench/backlog/run.ts [--seconds 60]: 50 partitions with 10 MB of backlog each, and a handler that takes its time. What is buffered, and
 // what the process holds, sampled every 50 ms after the first tenth.
 
 const PARTITIONS = 50;
