@@ -209,11 +209,12 @@ function onRecords(
   const { topic, partition, epoch, position: fetchOffset } = state;
   const bytes = answer.records ?? Buffer.alloc(0);
   const wasCaughtUp = state.isCaughtUp;
-  const { end, nextOffset, leaderEpoch, records, error } = walk(bytes, state);
+  const { end, nextOffset, leaderEpoch, records, batchBytes, error } = walk(bytes, state);
   state.succeeded();
   if (end > 0) {
     state.offsetEpoch = leaderEpoch;
     state.validatedEpoch = state.askedEpoch;
+    state.batchBytes = batchBytes;
     state.meter.add(end, records, now - state.sentAt, now);
   }
   state.resets = 0;
@@ -252,17 +253,26 @@ const CUT_OFF_LIMIT = 100;
 function walk(
   bytes: Buffer,
   state: PartitionState,
-): { end: number; nextOffset: number; leaderEpoch: number; records: number; error: KafkaError | null } {
+): {
+  end: number;
+  nextOffset: number;
+  leaderEpoch: number;
+  records: number;
+  batchBytes: number;
+  error: KafkaError | null;
+} {
   const reader = new WireBatchReader(bytes, state);
   let end = 0;
   let nextOffset = -1;
   let leaderEpoch = -1;
   let records = 0;
+  let batchBytes = 0;
   try {
     for (let batch = reader.next(); batch !== null; batch = reader.next()) {
       nextOffset = batch.nextOffset;
       leaderEpoch = batch.partitionLeaderEpoch;
       records += batch.isLegacy ? 1 : batch.recordCount;
+      batchBytes = reader.position - end;
       end = reader.position;
     }
   } catch (error) {
@@ -272,10 +282,11 @@ function walk(
       nextOffset,
       leaderEpoch,
       records,
+      batchBytes,
       error: error instanceof KafkaError ? error : new CorruptRecordError(String(error), state, { cause: error }),
     };
   }
-  return { end, nextOffset, leaderEpoch, records, error: null };
+  return { end, nextOffset, leaderEpoch, records, batchBytes, error: null };
 }
 
 /** Semantics §6, the table; the other requests share its lines. */

@@ -327,7 +327,10 @@ export class Fetcher {
 
   #asked(state: PartitionState): AskedPartition {
     const { topic, partition, key, position: fetchOffset } = state;
-    const partitionMaxBytes = this.settings.maxPartitionFetchBytes;
+    // Where batches are all of a size, a limit that is a multiple of it leaves none cut off, to be sent again.
+    const limit = this.settings.maxPartitionFetchBytes;
+    const partitionMaxBytes =
+      state.batchBytes > 0 && state.batchBytes <= limit ? limit - (limit % state.batchBytes) : limit;
     return { topic, partition, key, currentLeaderEpoch: this.#epochFor(state), fetchOffset, partitionMaxBytes };
   }
 

@@ -78,6 +78,8 @@ export class PartitionState implements TopicPartition {
   hasWarned = false;
   /** By OFFSET_OUT_OF_RANGE, since records were last fetched. */
   resets = 0;
+  /** Size of the last whole batch that came; 0 before the first. */
+  batchBytes = 0;
   /** When the last request was sent. */
   sentAt = 0;
   meter = new FetchMeter();

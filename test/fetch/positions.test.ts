@@ -373,3 +373,13 @@ describe('room', () => {
     expect(rig.one('fetch')).toMatchObject({ maxBytes: size, partitions: [{ partition: 2 }, { partition: 0 }] });
   });
 });
+
+it('where batches are all of a size, as many whole ones are asked for as fit', () => {
+  const size = batch(0, 1, 30).length;
+  const rig = new Rig({ maxPartitionFetchBytes: 4 * size - 1 });
+  rig.start(0, 0);
+  const first = rig.one('fetch');
+  expect(first.partitions[0]?.partitionMaxBytes).toBe(4 * size - 1);
+  rig.fetched(first.id, { records: batch(0, 1, 30), highWatermark: 5 });
+  expect(rig.one('fetch').partitions[0]?.partitionMaxBytes).toBe(3 * size);
+});
