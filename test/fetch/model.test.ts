@@ -206,6 +206,7 @@ class Model {
           break;
         }
         case 'partitionFailed':
+        case 'trouble':
         case 'log':
           break;
       }
