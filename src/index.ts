@@ -23,6 +23,7 @@ export type {
   PartitionOffset,
   PartitionOffsetAtTime,
   PositionReset,
+  RebalanceEvent,
   SpecialTimestamp,
   TopicPartitionOffset,
 } from './client/events.ts';

@@ -178,6 +178,7 @@ export class Simulation {
       case 'fail':
         throw action.error;
       case 'assign':
+      case 'rebalancing':
       case 'log':
         return;
       case 'sendLeave':

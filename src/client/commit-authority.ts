@@ -5,6 +5,8 @@ import type { CommitDriver } from './commit-driver.ts';
 import type { EngineContext } from './engine-context.ts';
 
 type Given = Membership & { partitions: readonly TopicPartition[] };
+/** Not settled: one more follows. */
+type Assigned = Given & { added: readonly TopicPartition[]; isSettled?: boolean };
 
 /** In whose name is committed while the group gives and takes partitions, and what the application hears of it. */
 export class CommitAuthority {
@@ -30,14 +32,14 @@ export class CommitAuthority {
     this.#revoking = [];
   }
 
-  assign({ partitions, added, memberId, generation }: Given & { added: readonly TopicPartition[] }): void {
+  assign({ partitions, added, memberId, generation, isSettled = true }: Assigned): void {
     // What this generation takes away is still ours to commit.
     const mine = [...partitions, ...this.#revoking];
     const owned = new Set(mine.map(({ topic, partition }) => partitionKey(topic, partition)));
     const isOwned = (topic: string, partition: number): boolean => owned.has(partitionKey(topic, partition));
     const { committer } = this.#commits;
     this.#commits.perform(committer.setMembership({ memberId, generation }, isOwned));
-    this.#engine.emit({ type: 'assigned', partitions: added, memberId, generation });
+    this.#engine.emit({ type: 'assigned', partitions: added, isSettled, memberId, generation });
   }
 
   /** Until there is a generation again, commits wait. */

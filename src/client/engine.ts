@@ -10,6 +10,7 @@ import { ConsumerGroupDriver } from './consumer-group-driver.ts';
 import { GroupDriver } from './group-driver.ts';
 import type { GroupMember } from './group-member.ts';
 import { LookupDriver } from './lookup-driver.ts';
+import { LoopWatch } from './loop-watch.ts';
 import { MetadataWatch } from './metadata-watch.ts';
 import type { EngineCommand, EngineEvent, EnginePort } from './port.ts';
 import { Timer } from './timer.ts';
@@ -32,6 +33,7 @@ export class Engine implements EnginePort, EngineContext {
   readonly #metadata: MetadataWatch;
   readonly #lookups: LookupDriver;
   readonly #group: GroupMember | null;
+  readonly #loop: LoopWatch;
   readonly #timer = new Timer(() => this.step());
   #inbox: EngineCommand[] = [];
   #isStepping = false;
@@ -45,6 +47,7 @@ export class Engine implements EnginePort, EngineContext {
 
   constructor(settings: Settings, emit: (event: EngineEvent) => void) {
     this.settings = settings;
+    this.#loop = new LoopWatch(settings);
     this.#emit = emit;
     this.cluster = new Cluster({
       ...settings,
@@ -153,6 +156,8 @@ export class Engine implements EnginePort, EngineContext {
   #tick(now: number): void {
     if (now >= this.#closeBy) this.#finishClosing();
     if (this.#isClosed) return;
+    const lag = this.#loop.tick(now);
+    if (lag !== null) this.emit({ type: 'log', ...lag });
     this.#group?.tick(now);
     this.#metadata.tick(now);
     this.#commits.tick(now);
@@ -172,6 +177,7 @@ export class Engine implements EnginePort, EngineContext {
       this.#metadata.deadline(),
       this.#commits.committer.deadline(),
       this.#isFetching ? this.#fetches.fetcher.deadline() : Infinity,
+      this.#loop.deadline(),
       this.#autoCommitAt,
       this.#statsAt,
       this.#closeBy,
@@ -186,6 +192,7 @@ export class Engine implements EnginePort, EngineContext {
         this.#setAlone(false);
         // Of what the broker's pattern has found, and somebody deletes, asking for its leaders must not make another one, as in Java.
         this.cluster.allowAutoCreateTopics = this.settings.allowAutoCreateTopics && command.brokerPattern === null;
+        this.#loop.start(now);
         this.#metadata.want(command.topics, command.patterns);
         this.#group?.subscribe(command, now);
         return;
@@ -195,6 +202,7 @@ export class Engine implements EnginePort, EngineContext {
         this.#setAlone(true);
         return;
       case 'unsubscribe':
+        this.#loop.stop();
         this.#metadata.want([]);
         this.#group?.unsubscribe();
         return;

@@ -56,14 +56,31 @@ export interface Committed extends TopicPartition {
   metadata: string | null;
 }
 
+/** A rebalance as this member has seen it, in whatever number of rounds. */
+export interface RebalanceEvent {
+  /** What began it, as in the log. */
+  cause: string;
+  /** From the first word of it until the listeners have returned and reading begins. */
+  durationMs: number;
+  /** The generation that it led to; in the new consumer protocol (KIP-848) the member epoch. */
+  generation: number;
+  memberId: string;
+  /** What this member was given, gave back and lost on the way. In eager groups everything is given back each time. */
+  assigned: TopicPartition[];
+  revoked: TopicPartition[];
+  lost: TopicPartition[];
+}
+
 /** Events of a consumer and what their listeners get. */
 export interface ConsumerEvents {
-  /** The group has given these to this consumer: all that it has now. */
+  /** The group has given these to this consumer. Cooperative: in addition to what it has. */
   assigned: [partitions: TopicPartition[]];
   /** Given back, after what was finished was committed. */
   revoked: [partitions: TopicPartition[]];
   /** The group has gone on without this consumer. */
   lost: [partitions: TopicPartition[]];
+  /** A rebalance is over, and what it has brought is read from now on. */
+  rebalance: [rebalance: RebalanceEvent];
   /** The broker has acknowledged these. */
   committed: [offsets: TopicPartitionOffset[]];
   /** The application is done with all that the broker had; said once each time that the end is reached. */

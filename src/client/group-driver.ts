@@ -174,6 +174,9 @@ export class GroupDriver implements GroupMember {
       case 'revoke':
         this.#authority.revoke(action);
         return;
+      case 'rebalancing':
+        this.#engine.emit(action);
+        return;
       case 'assign':
         this.#authority.assign(action);
         return;

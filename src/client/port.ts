@@ -75,9 +75,17 @@ export type EngineEvent =
   | { type: 'subscription'; topics: readonly string[] }
   /**
    * A generation of the group has begun, and has given these in addition to what is still owned (none, where all was revoked
-   * before); the consumer answers with `start` for each.
+   * before); the consumer answers with `start` for each. Not settled: something is being revoked, and one more will follow.
    */
-  | { type: 'assigned'; partitions: readonly TopicPartition[]; memberId: string; generation: number }
+  | {
+      type: 'assigned';
+      partitions: readonly TopicPartition[];
+      isSettled: boolean;
+      memberId: string;
+      generation: number;
+    }
+  /** The group is on its way to a new assignment; may come several times before it is there. */
+  | { type: 'rebalancing'; cause: string }
   /**
    * Stop handing these out, let what is in hand be finished, commit (unless lost), call the listener; then `revoked`. The rest
    * goes on. May come again with `lost` before that, with what else was owned behind the same partitions.

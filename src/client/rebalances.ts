@@ -1,10 +1,17 @@
 import type { TopicPartition } from '../fetch/partition.ts';
+import { Bounded } from './bounded.ts';
 import type { Delivery } from './delivery.ts';
+import type { RebalanceEvent } from './events.ts';
 import type { EnginePort, PositionedPartition } from './port.ts';
 import type { StartAt } from '../fetch/partition.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
+import { messageOf } from './reporting.ts';
 
-/** Called, and waited for, while the group stands still. Seeking and committing inside them works. */
+/**
+ * Called, and waited for, while the group stands still; for `maxPollIntervalMs` at the most. Seeking and committing inside them
+ * works. One that throws, or takes longer, is told as an `error` event, and the group goes on. Cooperative (KIP-429): they get what
+ * is added and taken away, while the rest is delivered.
+ */
 export interface RebalanceListener {
   /** Nothing of these is read before it returns: `seek` here decides where reading begins. */
   onAssigned?: (partitions: TopicPartition[]) => unknown;
@@ -19,17 +26,24 @@ export interface RebalanceHost<K, V> {
   /** Commits what is finished of these; resolves whether that worked or not. */
   commitBeforeRevocation: (partitions: readonly PartitionDelivery<K, V>[]) => Promise<void>;
   emit: (event: 'assigned' | 'revoked' | 'lost', partitions: TopicPartition[]) => void;
-  /** A listener has thrown. The group goes on. */
-  onListenerError: (name: keyof RebalanceListener, error: unknown) => void;
+  onRebalanced: (rebalance: RebalanceEvent) => void;
+  /** The rebalance timeout: so long may a listener take. */
+  listenerTimeoutMs: number;
+  /** A listener has thrown, or takes too long. The group goes on. */
+  onListenerError: (text: string, cause?: unknown) => void;
 }
 
 interface Revocation {
   /** Grows where the rest is lost meanwhile. */
   partitions: readonly TopicPartition[];
   lost: boolean;
+  readonly rebalance: Progress;
   /** Ends the wait for what is in hand. */
   wake: () => void;
 }
+
+/** A rebalance that is not over yet, and what has moved in it so far. */
+type Progress = Pick<RebalanceEvent, 'cause' | 'assigned' | 'revoked' | 'lost'> & { readonly beganAt: number };
 
 /** What the application goes through in a rebalance, in the order of the semantics: one step after the other. */
 export class Rebalances<K, V> {
@@ -40,6 +54,8 @@ export class Rebalances<K, V> {
   /** Assigned, with the listener still running: where they are to start. */
   #starting = new Map<PartitionDelivery<K, V>, StartAt>();
   #revocation: Revocation | null = null;
+  #rebalance: Progress | null = null;
+  #listeners = new Bounded();
   #steps: Promise<void> = Promise.resolve();
 
   constructor(delivery: Delivery<K, V>, port: EnginePort, host: RebalanceHost<K, V>) {
@@ -48,14 +64,34 @@ export class Rebalances<K, V> {
     this.#host = host;
   }
 
-  assigned(partitions: readonly TopicPartition[]): void {
+  /** The group is on its way to a new assignment. */
+  begins(cause: string): Progress {
+    this.#rebalance ??= { cause, beganAt: performance.now(), assigned: [], revoked: [], lost: [] };
+    return this.#rebalance;
+  }
+
+  /** The group has given these in addition. Where that is not all yet, one more such call follows. */
+  assigned(
+    partitions: readonly TopicPartition[],
+    { isSettled, generation, memberId }: { isSettled: boolean; generation: number; memberId: string },
+  ): void {
+    const rebalance = this.begins('a new assignment');
+    if (isSettled) this.#rebalance = null;
     for (const { topic, partition } of partitions) {
       this.#starting.set(this.#delivery.assign(topic, partition, ++this.#lastEpoch), 'committed');
     }
     this.#after(async () => {
-      await this.#tell('assigned', 'onAssigned', partitions);
+      rebalance.assigned.push(...(await this.#tell('assigned', 'onAssigned', partitions)));
       this.#start();
+      if (!isSettled) return;
+      const { beganAt, ...moved } = rebalance;
+      this.#host.onRebalanced({ durationMs: performance.now() - beganAt, generation, memberId, ...moved });
     });
+  }
+
+  /** The consumer is closed: no listener is waited for any more. */
+  close(): void {
+    this.#listeners.close();
   }
 
   /** Runs `step` when no revocation is under way (any more): at once, where none is. */
@@ -98,7 +134,8 @@ export class Rebalances<K, V> {
       known.wake();
       return;
     }
-    const revocation: Revocation = { partitions, lost, wake: () => undefined };
+    const rebalance = this.begins(lost ? 'the group has gone on without this member' : 'partitions are revoked');
+    const revocation: Revocation = { partitions, lost, rebalance, wake: () => undefined };
     this.#revocation = revocation;
     this.#after(() => this.#revoke(revocation));
   }
@@ -114,12 +151,12 @@ export class Rebalances<K, V> {
       await new Promise<void>((resolve) => (revocation.wake = resolve));
     }
     if (!isLost(revocation)) await this.#host.commitBeforeRevocation(this.#deliveries(revocation.partitions));
-    const told = revocation.partitions;
-    if (isLost(revocation)) await this.#tell('lost', 'onLost', told);
-    else await this.#tell('revoked', 'onRevoked', told);
+    const { rebalance, partitions: told } = revocation;
+    if (isLost(revocation)) rebalance.lost.push(...(await this.#tell('lost', 'onLost', told)));
+    else rebalance.revoked.push(...(await this.#tell('revoked', 'onRevoked', told)));
     // Thrown out of the group while the listener ran: what had stayed until then is lost, too.
     const late = revocation.partitions.slice(told.length);
-    if (late.length > 0) await this.#tell('lost', 'onLost', late);
+    if (late.length > 0) rebalance.lost.push(...(await this.#tell('lost', 'onLost', late)));
     for (const delivery of this.#deliveries(revocation.partitions)) this.#starting.delete(delivery);
     this.#delivery.remove(revocation.partitions);
     this.#revocation = null;
@@ -148,16 +185,20 @@ export class Rebalances<K, V> {
     event: 'assigned' | 'revoked' | 'lost',
     name: keyof RebalanceListener,
     partitions: readonly TopicPartition[],
-  ): Promise<void> {
+  ): Promise<TopicPartition[]> {
     const copy = (): TopicPartition[] => partitions.map(({ topic, partition }) => ({ topic, partition }));
     this.#host.emit(event, copy());
     // Nothing to say about nothing, as in Java: an empty revocation calls no listener.
-    if (partitions.length === 0 && event !== 'assigned') return;
+    if (partitions.length === 0 && event !== 'assigned') return [];
+    const timeoutMs = this.#host.listenerTimeoutMs;
     try {
-      await this.#host.listener()[name]?.(copy());
-    } catch (error) {
-      this.#host.onListenerError(name, error);
+      const hasReturned = await this.#listeners.wait(this.#host.listener()[name]?.(copy()), timeoutMs);
+      if (!hasReturned)
+        this.#host.onListenerError(`${name} has not returned within maxPollIntervalMs (${timeoutMs} ms)`);
+    } catch (cause) {
+      this.#host.onListenerError(`${name} has thrown: ${messageOf(cause)}`, cause);
     }
+    return copy();
   }
 
   #after(step: () => Promise<void>): void {

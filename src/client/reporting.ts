@@ -1,5 +1,5 @@
 import type { KafkaError } from '../errors.ts';
-import type { ConsumerEvents } from './events.ts';
+import type { ConsumerEvents, RebalanceEvent } from './events.ts';
 import type { Logger } from './logger.ts';
 import type { LogLevel } from './port.ts';
 
@@ -38,6 +38,13 @@ export class Reporting {
       // A logger that throws has nobody to be told of it, and must not end a rebalance or a metadata refresh.
     }
     this.tell('log', { level, message });
+  }
+
+  rebalanced(rebalance: RebalanceEvent): void {
+    const { cause, durationMs, generation, assigned, revoked, lost } = rebalance;
+    const moved = `${assigned.length} partitions assigned, ${revoked.length} revoked, ${lost.length} lost`;
+    this.log('info', `rebalance to generation ${generation} took ${Math.round(durationMs)} ms: ${moved} (${cause})`);
+    this.tell('rebalance', rebalance);
   }
 
   /** Something failed that no call will throw: to the listeners of `error`, or, where there are none, to the log. */

@@ -83,8 +83,11 @@ export class Session<K, V> {
     this.#rebalances = new Rebalances<K, V>(this.delivery, this.#engine, {
       listener: () => this.handlers.listening(this.#listener),
       commitBeforeRevocation: (partitions) => this.#commitFinished(partitions),
+      listenerTimeoutMs: settings.maxPollIntervalMs,
       emit: (name, partitions) => this.#reporting.tell(name, partitions),
-      onListenerError: (name, cause) => this.#reporting.error(listenerError(name, cause)),
+      onRebalanced: (rebalance) => this.#reporting.rebalanced(rebalance),
+      onListenerError: (text, cause) =>
+        this.#reporting.error(new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'ListenerError', cause })),
     });
     const handling = {
       delivery: this.delivery,
@@ -215,6 +218,7 @@ export class Session<K, V> {
     this.#engine.send({ type: 'close', timeoutMs: Math.max(0, deadline - performance.now()) });
     await closed;
     this.#isClosed = true;
+    this.#rebalances.close();
     this.#commits.failAll(closedError());
     this.#lookups.failAll(closedError());
     this.delivery.remove([...this.delivery.partitions]);
@@ -261,7 +265,10 @@ export class Session<K, V> {
       }
       case 'assigned':
         this.membership = { memberId: event.memberId, generation: event.generation };
-        this.#rebalances.assigned(event.partitions);
+        this.#rebalances.assigned(event.partitions, event);
+        return;
+      case 'rebalancing':
+        this.#rebalances.begins(event.cause);
         return;
       case 'membershipChanged':
         this.membership = { memberId: event.memberId, generation: event.generation };
@@ -384,9 +391,4 @@ export class Session<K, V> {
     signal.addEventListener('abort', close, { once: true });
     this.#unfollowSignal = () => signal.removeEventListener('abort', close);
   }
-}
-
-function listenerError(name: string, cause: unknown): KafkaError {
-  const text = `${name} has thrown: ${cause instanceof Error ? cause.message : String(cause)}`;
-  return new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'ListenerError', cause });
 }

@@ -109,14 +109,18 @@ export type GroupAction =
    * names the same partitions and, behind them, whatever else was owned; still one `revoked`.
    */
   | { type: 'revoke'; partitions: readonly TopicPartition[]; lost: boolean; generation: number; memberId: string }
+  /** The member is on its way to a new generation, for the log's cause. Once before each `assign` that `isSettled`, or more. */
+  | { type: 'rebalancing'; cause: string }
   /**
    * A generation has begun: `partitions` is all that is owned from now on, `added` what of it was not before. `generation` and
-   * `memberId` are what commits must carry. Where the same answer takes something away, its `revoke` comes right before.
+   * `memberId` are what commits must carry. Where the same answer takes something away, its `revoke` comes right before, and
+   * the next generation follows: this one is not settled.
    */
   | {
       type: 'assign';
       partitions: readonly TopicPartition[];
       added: readonly TopicPartition[];
+      isSettled: boolean;
       generation: number;
       memberId: string;
     }

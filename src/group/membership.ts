@@ -96,6 +96,9 @@ export class Membership {
     const from = this.#state;
     if (!isLegalMove(from, next)) throw new Error(`group: illegal move ${from} → ${next} (${cause})`);
     this.#state = next;
+    if (this.goal === 'member' && (next === 'revoking' || next === 'preparing-rebalance')) {
+      this.emit({ type: 'rebalancing', cause });
+    }
     const { memberId, generation } = this.identity;
     this.log(
       next === 'failed' ? 'error' : 'info',

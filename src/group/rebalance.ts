@@ -205,7 +205,7 @@ export class Rebalance {
       member.joinAt = now;
       member.moveTo('revoking', `${shares.join(', ')}; ${member.joinReason}, then joins again`);
     }
-    member.emit({ type: 'assign', partitions, added, generation, memberId });
+    member.emit({ type: 'assign', partitions, added, isSettled: gone.length === 0, generation, memberId });
   }
 
   /** `null` where the member failed over it. */

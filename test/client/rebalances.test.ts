@@ -1,15 +1,18 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import type { RebalanceEvent } from '../../src/client/events.ts';
 import type { EngineCommand } from '../../src/client/port.ts';
 import { Rebalances, type RebalanceListener } from '../../src/client/rebalances.ts';
 import { batch, DeliveryRig, type Bytes } from './partition-rig.ts';
 
 const tp = (partition: number): { topic: string; partition: number } => ({ topic: 't', partition });
+const SETTLED = { isSettled: true, generation: 3, memberId: 'me' };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Everything that the engine and the application are told, in its order. */
 class RebalanceRig extends DeliveryRig {
   readonly story: string[] = [];
   readonly commands: EngineCommand[] = [];
+  readonly rebalanced: RebalanceEvent[] = [];
   listener: RebalanceListener = {};
   commit: () => Promise<void> = () => Promise.resolve();
   readonly rebalances: Rebalances<Bytes, Bytes> = new Rebalances(
@@ -29,13 +32,15 @@ class RebalanceRig extends DeliveryRig {
       },
       emit: (name, partitions) =>
         this.story.push(`event ${name}:${partitions.map(({ partition }) => partition).join()}`),
-      onListenerError: (name, error) => this.story.push(`${name} has thrown ${String(error)}`),
+      onListenerError: (text) => this.story.push(text),
+      onRebalanced: (rebalance) => this.rebalanced.push(rebalance),
+      listenerTimeoutMs: 300_000,
     },
   );
 
   /** Assigned and started, with three records of partition 0 buffered. */
   async running(): Promise<void> {
-    this.rebalances.assigned([tp(0), tp(1)]);
+    this.rebalances.assigned([tp(0), tp(1)], SETTLED);
     await turn();
     const partition = this.delivery.get('t', 0);
     partition?.startAt(0, false);
@@ -55,7 +60,7 @@ describe('assignment', () => {
     const rig = new RebalanceRig();
     const { opened, open } = gate();
     rig.listener = { onAssigned: () => opened };
-    rig.rebalances.assigned([tp(0), tp(1)]);
+    rig.rebalances.assigned([tp(0), tp(1)], SETTLED);
     await turn();
     expect(rig.story).toEqual(['event assigned:0,1']);
     open();
@@ -74,7 +79,7 @@ describe('assignment', () => {
         rig.delivery.pause(partition);
       },
     };
-    rig.rebalances.assigned([tp(0), tp(1)]);
+    rig.rebalances.assigned([tp(0), tp(1)], SETTLED);
     await turn();
     expect(rig.story).toEqual(['event assigned:0,1', 'start:0,1', 'pause:1']);
     const epoch = rig.delivery.get('t', 1)?.epoch;
@@ -89,17 +94,17 @@ describe('assignment', () => {
       },
       onRevoked: () => Promise.reject(new Error('later')),
     };
-    rig.rebalances.assigned([tp(0)]);
+    rig.rebalances.assigned([tp(0)], SETTLED);
     rig.rebalances.revoking([tp(0)], false);
     await turn();
     expect(rig.story).toEqual([
       'stop:0',
       'event assigned:0',
-      'onAssigned has thrown Error: at once',
+      'onAssigned has thrown: at once',
       'start:',
       'commit',
       'event revoked:0',
-      'onRevoked has thrown Error: later',
+      'onRevoked has thrown: later',
       'revoked',
     ]);
   });
@@ -150,7 +155,7 @@ describe('revocation, in the order of the protocol', () => {
     const rig = new RebalanceRig();
     const { opened, open } = gate();
     rig.listener = { onAssigned: () => opened };
-    rig.rebalances.assigned([tp(0)]);
+    rig.rebalances.assigned([tp(0)], SETTLED);
     await turn();
     rig.rebalances.revoking([tp(0)], false);
     await turn();
@@ -195,7 +200,7 @@ describe('revocation, in the order of the protocol', () => {
     const listener = gate();
     rig.listener = { onRevoked: () => listener.opened };
     rig.rebalances.revoking([tp(1)], false);
-    rig.rebalances.assigned([tp(2)]);
+    rig.rebalances.assigned([tp(2)], SETTLED);
     await turn();
     expect(rig.story).toEqual(['stop:1', 'commit', 'event revoked:1']);
     expect(rig.drain()).toEqual([0, 1, 2]);
@@ -255,5 +260,68 @@ describe('revocation, in the order of the protocol', () => {
     await turn();
     expect(rig.story.slice(1)).toEqual(['commit', 'event revoked:0,1', 'revoked', 'start:0']);
     expect(rig.delivery.get('t', 0)).toMatchObject({ position: 7, isBlocked: false });
+  });
+});
+
+describe('listeners that do not come back', () => {
+  it('are waited for as long as the rebalance may take, and told of', async () => {
+    vi.useFakeTimers();
+    try {
+      const rig = new RebalanceRig();
+      rig.listener = { onAssigned: () => new Promise(() => undefined), onRevoked: () => new Promise(() => undefined) };
+      rig.rebalances.assigned([tp(0)], SETTLED);
+      await vi.advanceTimersByTimeAsync(299_999);
+      expect(rig.story).toEqual(['event assigned:0']);
+      await vi.advanceTimersByTimeAsync(1);
+      const late = 'has not returned within maxPollIntervalMs (300000 ms)';
+      expect(rig.story).toEqual(['event assigned:0', `onAssigned ${late}`, 'start:0']);
+      rig.rebalances.revoking([tp(0)], false);
+      await vi.advanceTimersByTimeAsync(300_000);
+      expect(rig.story.slice(3)).toEqual(['stop:0', 'commit', 'event revoked:0', `onRevoked ${late}`, 'revoked']);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('are waited for no longer once the consumer is closed, and leave no timer', async () => {
+    vi.useFakeTimers();
+    try {
+      const rig = new RebalanceRig();
+      rig.listener = { onRevoked: () => new Promise(() => undefined) };
+      rig.rebalances.assigned([tp(0)], SETTLED);
+      rig.rebalances.revoking([tp(0)], false);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(vi.getTimerCount()).toBe(1);
+      rig.rebalances.close();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(vi.getTimerCount()).toBe(0);
+      expect(rig.story.at(-1)).toBe('revoked');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe('the rebalance event', () => {
+  it('has everything that moved, over all rounds, and the time until reading begins', async () => {
+    const rig = new RebalanceRig();
+    await rig.running();
+    rig.rebalanced.length = 0;
+    const { opened, open } = gate();
+    rig.listener = { onAssigned: () => opened };
+    rig.rebalances.begins('another member');
+    rig.rebalances.begins('the second round');
+    rig.rebalances.revoking([tp(1)], false);
+    rig.rebalances.assigned([tp(2)], { ...SETTLED, isSettled: false });
+    open();
+    await turn();
+    expect(rig.rebalanced).toEqual([]);
+    rig.rebalances.assigned([tp(3)], { ...SETTLED, generation: 4 });
+    await turn();
+    const { durationMs, ...event } = rig.rebalanced[0] ?? { durationMs: -1 };
+    const moved = { assigned: [tp(2), tp(3)], revoked: [tp(1)], lost: [] };
+    expect(event).toEqual({ cause: 'another member', generation: 4, memberId: 'me', ...moved });
+    expect(durationMs).toBeGreaterThan(0);
   });
 });

@@ -37,6 +37,7 @@ describe('a healthy member', () => {
         type: 'assign',
         partitions: [{ topic: 'orders', partition: 1 }],
         added: [{ topic: 'orders', partition: 1 }],
+        isSettled: true,
         generation: 7,
         memberId: 'me',
       },

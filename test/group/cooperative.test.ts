@@ -57,7 +57,7 @@ describe('a cooperative member', () => {
     expect(claimOf(rig.last('sendJoin').request)).toEqual([[{ topic: 'orders', partitions: [0, 1, 2] }], 1]);
     rig.given(2, [0, 1, 2]);
     expect(rig.actions).toEqual([
-      { type: 'assign', partitions: orders(0, 1, 2), added: [], generation: 2, memberId: 'me' },
+      { type: 'assign', partitions: orders(0, 1, 2), added: [], isSettled: true, generation: 2, memberId: 'me' },
     ]);
     expect(rig.group.state).toBe('stable');
   });
@@ -69,7 +69,7 @@ describe('a cooperative member', () => {
     rig.given(2, [0, 5]);
     expect(rig.actions).toEqual([
       { type: 'revoke', partitions: orders(1, 2), lost: false, generation: 2, memberId: 'me' },
-      { type: 'assign', partitions: orders(0, 5), added: orders(5), generation: 2, memberId: 'me' },
+      { type: 'assign', partitions: orders(0, 5), added: orders(5), isSettled: false, generation: 2, memberId: 'me' },
     ]);
     expect(rig.group.state).toBe('revoking');
     const begin = rig.now;

@@ -107,7 +107,8 @@ export class Rig {
       if (action.type === 'log') this.log.push(`${action.level}: ${action.message}`);
       if (action.type === 'findCoordinator') this.findAt = this.now;
     }
-    this.actions = actions.filter((action) => action.type !== 'log');
+    // `rebalancing` is told and asks for nothing.
+    this.actions = actions.filter(({ type }) => type !== 'log' && type !== 'rebalancing');
     return this.actions;
   }
 }

@@ -148,8 +148,8 @@ export class Simulation {
 
   #perform(client: Client, actions: GroupAction[]): void {
     for (const action of actions) {
-      if (action.type === 'log') {
-        this.#note(client, action.message);
+      if (action.type === 'log' || action.type === 'rebalancing') {
+        if (action.type === 'log') this.#note(client, action.message);
         continue;
       }
       this.#note(client, action.type);
@@ -158,7 +158,7 @@ export class Simulation {
     }
   }
 
-  #performOne(client: Client, action: Exclude<GroupAction, { type: 'log' }>): void {
+  #performOne(client: Client, action: Exclude<GroupAction, { type: 'log' | 'rebalancing' }>): void {
     switch (action.type) {
       case 'findCoordinator':
         return this.#find(client, action.id);
