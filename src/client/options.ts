@@ -64,7 +64,8 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   checkCrcs?: boolean;
   /**
    * Assignors in order of preference: `'range'`, `'roundrobin'`, `'sticky'`, `'cooperative-sticky'`, or objects of your own
-   * (`Assignor`). All members of a group need one in common; its leader runs it. Default `['range']`.
+   * (`Assignor`). All members of a group need one in common; its leader runs it. Where all in the list are cooperative (KIP-429), so is
+   * this member: it keeps what stays its own through a rebalance. Default `['range', 'cooperative-sticky']`: eager.
    */
   partitionAssignmentStrategy?: string | Assignor | readonly (string | Assignor)[];
   /** Where this consumer is: for rack-aware assignment, and to read from a follower near by (KIP-392). Default none. */

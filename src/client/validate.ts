@@ -91,7 +91,7 @@ export const RULES: Readonly<Record<keyof ConsumerOptions, Rule>> = {
   maxPartitionFetchBytes: int(1048576, 1),
   isolationLevel: { kind: 'choice', default: 'read_uncommitted', of: ['read_uncommitted', 'read_committed'] },
   checkCrcs: { kind: 'boolean', default: true },
-  partitionAssignmentStrategy: { kind: 'assignors', default: ['range'], of: ASSIGNOR_NAMES },
+  partitionAssignmentStrategy: { kind: 'assignors', default: ['range', 'cooperative-sticky'], of: ASSIGNOR_NAMES },
   clientRack: { kind: 'string', default: '' },
   requestTimeoutMs: int(30000, 1),
   defaultApiTimeoutMs: int(60000, 1),

@@ -96,9 +96,7 @@ export class Membership {
     const from = this.#state;
     if (!isLegalMove(from, next)) throw new Error(`group: illegal move ${from} → ${next} (${cause})`);
     this.#state = next;
-    if (this.goal === 'member' && (next === 'revoking' || next === 'preparing-rebalance')) {
-      this.emit({ type: 'rebalancing', cause });
-    }
+    if (next === 'preparing-rebalance') this.#rebalancing(cause);
     const { memberId, generation } = this.identity;
     this.log(
       next === 'failed' ? 'error' : 'info',
@@ -121,7 +119,13 @@ export class Membership {
   giveUp(cause: string, now: number): void {
     this.joinReason = cause;
     this.joinAt = now;
+    this.#rebalancing(cause);
     this.#advance(cause, now);
+  }
+
+  /** Before what is revoked for it. */
+  #rebalancing(cause: string): void {
+    if (this.goal === 'member') this.emit({ type: 'rebalancing', cause });
   }
 
   /** The application is through with what it was to give up. */
@@ -169,6 +173,7 @@ export class Membership {
     this.led = null;
     this.joinReason = cause;
     this.joinAt = now + this.joinBackOff.nextAfterFreeTry();
+    this.#rebalancing(cause);
     this.loseAll();
     if (this.#state === 'revoking') this.log('warn', `partitions lost while they were being revoked: ${cause}`);
     else if (this.revoking !== null) this.moveTo('revoking', cause);

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { range } from '../../src/group/assignors/range.ts';
+import { cooperativeSticky } from '../../src/group/assignors/sticky.ts';
 import type { TopicPartition } from '../../src/group/events.ts';
 import type { JoinGroupRequest } from '../../src/protocol/api/join-group.ts';
 import { decodeSubscription } from '../../src/protocol/consumer-protocol.ts';
-import { cooperative } from './model/cooperative.ts';
 import { CONNECTION_LOST, OPTIONS, Rig, joined, synced } from './rig.ts';
 
-const { name: protocolName } = cooperative;
+const { name: protocolName } = cooperativeSticky;
 const REBALANCING = { throttleTimeMs: 0, errorCode: 27 };
 
 function orders(...partitions: number[]): TopicPartition[] {
@@ -21,7 +21,7 @@ function claimOf(request: JoinGroupRequest): [owned: unknown, generation: number
 
 class CooperativeRig extends Rig {
   constructor() {
-    super({ assignors: [cooperative] });
+    super({ assignors: [cooperativeSticky] });
   }
 
   /** Answers the JoinGroup that is out, and the SyncGroup that follows. */
@@ -166,7 +166,7 @@ describe('a cooperative member', () => {
 });
 
 it('a list with one eager assignor in it is eager, as in Java, whichever the group then chooses', () => {
-  const rig = new Rig({ assignors: [range, cooperative] });
+  const rig = new Rig({ assignors: [range, cooperativeSticky] });
   rig.joining();
   rig.on({ type: 'joinAnswered', id: rig.last('sendJoin').id, response: joined({ protocolName }) });
   rig.on({ type: 'syncAnswered', id: rig.last('sendSync').id, response: synced([['orders', [0]]], { protocolName }) });

@@ -174,7 +174,7 @@ function heal(simulation: Simulation): void {
   // partitions that were added meanwhile, until the next change: here it is.
   simulation.topics.set('a', (simulation.topics.get('a') ?? 0) + 1);
   simulation.refreshAll();
-  simulation.run(5_000);
+  simulation.run(15_000); // the others hear of each round by their next heartbeat, and there may be a few
 }
 
 function expectSettled(simulation: Simulation): void {

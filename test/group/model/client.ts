@@ -2,7 +2,7 @@
 import { range } from '../../../src/group/assignors/range.ts';
 import { ClassicGroup } from '../../../src/group/classic.ts';
 import type { GroupAction, TopicPartition } from '../../../src/group/events.ts';
-import { cooperative } from './cooperative.ts';
+import { cooperativeSticky } from '../../../src/group/assignors/sticky.ts';
 
 export const SESSION_TIMEOUT_MS = 10_000;
 export const REBALANCE_TIMEOUT_MS = 15_000;
@@ -13,7 +13,7 @@ export type Api = 'FindCoordinator' | 'JoinGroup' | 'SyncGroup' | 'Heartbeat' | 
 /** What a member offers: the first round of an upgrade offers both and stays eager, the second only the cooperative one. */
 export type Rebalancing = 'eager' | 'cooperative';
 
-const ASSIGNORS = { eager: [range, cooperative], cooperative: [cooperative] };
+const ASSIGNORS = { eager: [range, cooperativeSticky], cooperative: [cooperativeSticky] };
 
 export type Send = Extract<GroupAction, { type: 'sendJoin' | 'sendSync' | 'sendHeartbeat' | 'sendLeave' }>;
 
