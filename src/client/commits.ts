@@ -9,6 +9,7 @@ import {
   toKafkaError,
 } from '../errors.ts';
 import { partitionKey, type TopicPartition } from '../fetch/partition.ts';
+import { ERROR_CODES } from '../protocol/error-codes.ts';
 import { Calls } from './calls.ts';
 import type { Target } from './commit-arguments.ts';
 import type { Delivery } from './delivery.ts';
@@ -124,7 +125,9 @@ export class Commits<K, V> {
       if (offsets.length > 0) await this.#send(offsets, 'auto', this.#settings.defaultApiTimeoutMs);
       this.#failedAutoCommits = 0;
     } catch (error) {
-      const isRetriable = error instanceof KafkaError && error.retriable;
+      // In the middle of a cooperative rebalance there is no generation to commit in: nothing to warn of.
+      const isRebalancing = error instanceof KafkaError && error.code === ERROR_CODES.REBALANCE_IN_PROGRESS;
+      const isRetriable = isRebalancing || (error instanceof KafkaError && error.retriable);
       this.#reporting.log(isRetriable ? 'info' : 'warn', `automatic commit failed: ${messageOf(error)}`);
       if (isRetriable) this.#autoAgain();
     } finally {

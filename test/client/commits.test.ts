@@ -111,6 +111,7 @@ describe('commit()', () => {
     // By the broker's clock it came before the rebalance, or after it: nothing in between.
     const error = await commit;
     if (error !== undefined) expect(error).toMatchObject({ name: 'ILLEGAL_GENERATION' });
+    await soon(() => first.assignment().length > 0, 'what the broker has assigned already');
     const mine = first.assignment()[0]?.partition ?? -1;
     expect(rig.committed(mine)).toBe(1);
     await second.close();

@@ -1,7 +1,7 @@
-import { afterEach, expect, it } from "vitest";
-import { Consumer, type RebalanceEvent } from "../../src/index.ts";
-import { MockCluster } from "../../src/testing/index.ts";
-import { until } from "../harness/waiting.ts";
+import { afterEach, expect, it } from 'vitest';
+import { Consumer, type RebalanceEvent } from '../../src/index.ts';
+import { MockCluster } from '../../src/testing/index.ts';
+import { until } from '../harness/waiting.ts';
 
 // A group under load goes from range to cooperative-sticky in two rounds of restarts, member by member (KIP-429).
 
@@ -17,9 +17,7 @@ class Log {
   total = 0;
 
   add(partition: number, offset: number): void {
-    expect(`${partition}: ${offset}`).toBe(
-      `${partition}: ${this.#next.get(partition) ?? 0}`,
-    );
+    expect(`${partition}: ${offset}`).toBe(`${partition}: ${this.#next.get(partition) ?? 0}`);
     this.#next.set(partition, offset + 1);
     this.total++;
   }
@@ -32,25 +30,19 @@ class Member {
   readonly arrivals = new Map<number, number[]>();
   readonly reading: Promise<void>;
 
-  constructor(
-    kafka: MockCluster,
-    log: Log,
-    partitionAssignmentStrategy: string[],
-  ) {
+  constructor(kafka: MockCluster, log: Log, partitionAssignmentStrategy: string[]) {
     this.consumer = new Consumer({
       bootstrapServers: kafka.bootstrapServers,
-      groupId: "g",
-      autoOffsetReset: "earliest",
+      groupId: 'g',
+      autoOffsetReset: 'earliest',
       heartbeatIntervalMs: 20,
       fetchMaxWaitMs: 20,
       logger: null,
       partitionAssignmentStrategy,
     });
     cleanups.push(() => this.consumer.close({ timeoutMs: 0 }));
-    this.consumer.on("rebalance", (rebalance) =>
-      this.rebalances.push(rebalance),
-    );
-    this.consumer.subscribe("t");
+    this.consumer.on('rebalance', (rebalance) => this.rebalances.push(rebalance));
+    this.consumer.subscribe('t');
     this.reading = this.#read(log);
   }
 
@@ -61,22 +53,19 @@ class Member {
   async #read(log: Log): Promise<void> {
     for await (const { partition, offset } of this.consumer) {
       log.add(partition, offset);
-      this.arrivals.set(partition, [
-        ...(this.arrivals.get(partition) ?? []),
-        performance.now(),
-      ]);
+      this.arrivals.set(partition, [...(this.arrivals.get(partition) ?? []), performance.now()]);
     }
   }
 }
 
-it("from range to cooperative-sticky in two rounds of restarts: no record lost, none twice; then only what moves stops", async () => {
+it('from range to cooperative-sticky in two rounds of restarts: no record lost, none twice; then only what moves stops', async () => {
   const kafka = await MockCluster.start({ topics: { t: PARTITIONS } });
   cleanups.push(() => kafka.close());
   const log = new Log();
   let appended = 0;
   const append = setInterval(() => {
     for (let partition = 0; partition < PARTITIONS; partition++)
-      void kafka.append("t", partition, [String(appended++)]);
+      void kafka.append('t', partition, [String(appended++)]);
   }, 5);
   cleanups.push(() => clearInterval(append));
 
@@ -86,8 +75,7 @@ it("from range to cooperative-sticky in two rounds of restarts: no record lost, 
       () => {
         const shares = members.map(({ partitions }) => partitions.length);
         return (
-          shares.reduce((sum, share) => sum + share, 0) === PARTITIONS &&
-          Math.max(...shares) - Math.min(...shares) <= 1
+          shares.reduce((sum, share) => sum + share, 0) === PARTITIONS && Math.max(...shares) - Math.min(...shares) <= 1
         );
       },
       { what, timeoutMs: 10_000, intervalMs: 5 },
@@ -96,12 +84,9 @@ it("from range to cooperative-sticky in two rounds of restarts: no record lost, 
     members.push(new Member(kafka, log, strategy));
     await untilShared(what);
   };
-  for (let i = 0; i < 3; i++) await add(["range"], `range ${i}`);
-  expect(kafka.group("g").assignor).toBe("range");
-  for (const strategy of [
-    ["range", "cooperative-sticky"],
-    ["cooperative-sticky"],
-  ]) {
+  for (let i = 0; i < 3; i++) await add(['range'], `range ${i}`);
+  expect(kafka.group('g').assignor).toBe('range');
+  for (const strategy of [['range', 'cooperative-sticky'], ['cooperative-sticky']]) {
     for (let i = 0; i < 3; i++) {
       const former = members.shift();
       await former?.consumer.close();
@@ -109,32 +94,29 @@ it("from range to cooperative-sticky in two rounds of restarts: no record lost, 
       await add(strategy, `${strategy.join()} ${i}`);
     }
   }
-  expect(kafka.group("g").assignor).toBe("cooperative-sticky");
+  expect(kafka.group('g').assignor).toBe('cooperative-sticky');
 
   const before = members.map(({ partitions }) => partitions);
   for (const member of members) member.rebalances.length = 0;
-  await add(["cooperative-sticky"], "the fourth");
+  await add(['cooperative-sticky'], 'the fourth');
   await until(() => members.every(({ rebalances }) => rebalances.length > 0), {
-    what: "the end of the rebalance",
+    what: 'the end of the rebalance',
     timeoutMs: 10_000,
     intervalMs: 5,
   });
   const moved = members[3]?.partitions ?? [];
   expect(moved.length).toBe(1);
   for (const [i, member] of members.slice(0, 3).entries()) {
-    const kept =
-      before[i]?.filter((partition) => !moved.includes(partition)) ?? [];
+    const kept = before[i]?.filter((partition) => !moved.includes(partition)) ?? [];
     expect(member.partitions.sort()).toEqual(kept.sort());
     for (const { assigned, revoked, lost } of member.rebalances) {
       expect([assigned, lost]).toEqual([[], []]);
-      expect(revoked.every(({ partition }) => moved.includes(partition))).toBe(
-        true,
-      );
+      expect(revoked.every(({ partition }) => moved.includes(partition))).toBe(true);
     }
   }
   clearInterval(append);
   await until(() => log.total === appended, {
-    what: "every record",
+    what: 'every record',
     timeoutMs: 10_000,
     intervalMs: 5,
   });
