@@ -194,7 +194,7 @@ function expectSettled(simulation: Simulation): void {
   expect(owned.sort()).toEqual(expected.sort());
 }
 
-it(`${HISTORIES} random histories end with every partition owned once`, { timeout: 120_000 }, () => {
+it(`${HISTORIES} random histories end with every partition owned once`, { timeout: 60_000 + HISTORIES * 20 }, () => {
   fc.assert(
     fc.property(kinds, fc.array(step, { minLength: 5, maxLength: 40 }), (kind, steps) => {
       const simulation = new Simulation();
