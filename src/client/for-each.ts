@@ -36,6 +36,10 @@ export class ForEach<K, V> implements Worker<K, V> {
   #running = 0;
   /** Records that wait behind others of their lane. */
   #waiting = 0;
+  /** The reader waits, for room or for records. */
+  #isParked = false;
+  /** Nothing is taken before the event loop has turned. */
+  #isTurnOver = false;
   #isOver = false;
   #isAbandoned = false;
 
@@ -105,10 +109,16 @@ export class ForEach<K, V> implements Worker<K, V> {
   async #read(): Promise<void> {
     const { reading } = this.#host;
     while (!this.#isOver && !reading.hasEnded && reading.failure === null) {
-      const isTurnOver = this.#take();
+      this.#isTurnOver ||= this.#take();
       if (this.#isOver) return;
-      if (isTurnOver) await reading.nextTurn();
-      else await reading.arrival(this.#running === 0);
+      if (this.#isTurnOver) {
+        await reading.nextTurn();
+        this.#isTurnOver = false;
+      } else {
+        this.#isParked = true;
+        await reading.arrival(this.#running === 0);
+        this.#isParked = false;
+      }
       // What was marked or sought meanwhile may have made room.
       for (const work of this.#work.values()) this.#regulate(work);
     }
@@ -170,7 +180,7 @@ export class ForEach<K, V> implements Worker<K, V> {
     this.#keep(job, work);
     this.#running++;
     this.#regulate(work);
-    void this.#follow(work, job, lane, outcome);
+    this.#follow(work, job, lane, outcome);
   }
 
   /** @returns what to wait for; `null` where the handler is done already */
@@ -184,70 +194,66 @@ export class ForEach<K, V> implements Worker<K, V> {
     }
   }
 
-  /** From the handler's promise to the end of the job, and then of those that waited behind it. */
-  async #follow(
-    work: PartitionWork<K, V>,
-    first: HandlerJob<K, V>,
-    lane: number | null,
-    outcome: Promise<unknown>,
-  ): Promise<void> {
-    let job: HandlerJob<K, V> | undefined = first;
-    let next: Promise<unknown> | null = outcome;
-    while (job !== undefined) {
-      const isFinished = next === null || (await this.#attempts(work, job, next));
-      this.#release(work, job, isFinished);
-      const waiting: HandlerJob<K, V>[] | undefined = lane === null ? undefined : work.lanes.get(lane);
-      job = waiting?.shift();
-      if (job === undefined) break;
+  /** The usual way costs no promise of our own: those of handlers that fail are worth one. */
+  #follow(work: PartitionWork<K, V>, job: HandlerJob<K, V>, lane: number | null, outcome: Promise<unknown>): void {
+    void outcome.then(
+      () => this.#end(work, job, lane, true),
+      async (error: unknown) => this.#end(work, job, lane, await this.#tryAgain(work, job, error)),
+    );
+  }
+
+  /** The job's end, and then the turn of those that have waited behind it. */
+  #end(work: PartitionWork<K, V>, job: HandlerJob<K, V>, lane: number | null, isFinished: boolean): void {
+    this.#release(work, job, isFinished);
+    const waiting = lane === null ? undefined : work.lanes.get(lane);
+    for (let next = waiting?.shift(); next !== undefined; next = waiting?.shift()) {
       this.#waiting--;
-      if (job.isStale || work.isStopped || this.#isOver) {
-        this.#release(work, job, false);
-        for (const each of waiting?.splice(0) ?? []) {
-          this.#waiting--;
-          this.#release(work, each, false);
-        }
-        break;
+      if (next.isStale || work.isStopped || this.#isOver) {
+        this.#release(work, next, false);
+        continue;
       }
-      next = this.#call(job);
+      const outcome = this.#call(next);
+      if (outcome !== null) return this.#follow(work, next, lane, outcome);
+      this.#release(work, next, true);
     }
     if (lane !== null) work.lanes.delete(lane);
     this.#running--;
     this.#regulate(work);
-    this.#host.reading.wake();
+    // As long as there is more, the next one begins at once; the reader is woken for what only it can do.
+    if (this.#isParked && !this.#isOver) this.#isTurnOver ||= this.#take();
+    if (this.#isOver || this.#isTurnOver || this.#running === 0) this.#host.reading.wake();
   }
 
   /** @returns whether the record is finished: handled, or taken as a dead letter */
-  async #attempts(work: PartitionWork<K, V>, job: HandlerJob<K, V>, first: Promise<unknown>): Promise<boolean> {
+  async #tryAgain(work: PartitionWork<K, V>, job: HandlerJob<K, V>, error: unknown): Promise<boolean> {
     const { retries, deadLetter } = this.#settings;
-    let outcome: Promise<unknown> | null = first;
-    let failure: unknown;
-    for (;;) {
-      try {
-        await outcome;
-        return true;
-      } catch (error) {
-        failure = error;
-      }
-      if (job.isStale || this.#isOver) {
-        this.#tellAborted(job, failure);
-        return false;
-      }
-      if (job.attempt > retries) break;
+    let failure = error;
+    while (!this.#isGivenUp(job) && job.attempt <= retries) {
       await this.#backOff(job);
-      if (job.isStale || this.#isOver) {
-        this.#tellAborted(job, failure);
-        return false;
-      }
+      if (this.#isGivenUp(job)) break;
       job.attempt++;
-      outcome = this.#call(job);
+      try {
+        await this.#call(job);
+        return true;
+      } catch (again) {
+        failure = again;
+      }
+    }
+    if (this.#isGivenUp(job)) {
+      this.#tellAborted(job, failure);
+      return false;
     }
     if (deadLetter === undefined) return this.#failed(work, job, 'the handler has failed at', failure);
     try {
       await deadLetter(job.record, failure, job);
       return true;
-    } catch (error) {
-      return this.#failed(work, job, 'deadLetter has failed at', error);
+    } catch (thrown) {
+      return this.#failed(work, job, 'deadLetter has failed at', thrown);
     }
+  }
+
+  #isGivenUp(job: HandlerJob<K, V>): boolean {
+    return job.isStale || this.#isOver;
   }
 
   #failed(work: PartitionWork<K, V>, job: HandlerJob<K, V>, what: string, error: unknown): false {
@@ -315,7 +321,6 @@ export class ForEach<K, V> implements Worker<K, V> {
     delivery.endWork(job.delivery);
     reading.polls++;
     if (job.delivery.running === 0) handChanged();
-    reading.wake();
   }
 
   #dropWaiting(work: PartitionWork<K, V>): void {

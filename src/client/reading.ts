@@ -69,9 +69,8 @@ export class Reading<K, V> {
   async arrival(isIdle: boolean): Promise<void> {
     const arrival = new Promise<void>((resolve) => (this.#wake = resolve));
     if (isIdle) this.#events.onWaiting();
-    await arrival;
+    await arrival; // no turn of the event loop: a handler's end wakes, too
     this.#wake = null;
-    this.#turnBeganAt = performance.now();
   }
 
   /** There may be something new. */

@@ -195,6 +195,36 @@ describe('forEach', () => {
     await done;
   });
 
+  it.each([true, false])('lets the event loop turn, whether handlers give promises (%s)', async (isAsync) => {
+    const rig = await MockRig.start(20_000);
+    const consumer = rig.subscribed();
+    const work = (): void => {
+      for (const until = performance.now() + 0.01; performance.now() < until;);
+    };
+    let handled = 0;
+    let turns = 0;
+    let handle: NodeJS.Immediate | undefined;
+    const turn = (): void => {
+      turns++;
+      handle = setImmediate(turn);
+    };
+    const done = consumer.forEach(
+      (record) => {
+        if (++handled === 1) handle = setImmediate(turn);
+        if (record.offset === 19_999) clearImmediate(handle);
+        work();
+        return isAsync ? Promise.resolve() : undefined;
+      },
+      { concurrency: 64, ordering: 'none' },
+    );
+    await soon(() => handled === 20_000, 'all');
+    clearImmediate(handle);
+    // 200 ms of work, a turn every 5 ms; a busy machine makes fewer.
+    expect(turns).toBeGreaterThanOrEqual(5);
+    await consumer.close();
+    await done;
+  });
+
   it('is the only reader, and takes no nonsense', async () => {
     const rig = await MockRig.start(1);
     const consumer = rig.subscribed();
