@@ -12,10 +12,15 @@ const log = new HandledLog(openSync(settings.file, 'a'));
 const consumer = new Consumer({
   bootstrapServers: settings.bootstrapServers,
   groupId: settings.groupId,
-  sessionTimeoutMs: settings.sessionTimeoutMs,
   autoCommitIntervalMs: settings.autoCommitIntervalMs,
-  heartbeatIntervalMs: Math.floor(settings.sessionTimeoutMs / 10),
-  partitionAssignmentStrategy: settings.assignor,
+  // With the consumer protocol (KIP-848) these are the broker's affair.
+  ...(settings.assignor === 'consumer-protocol'
+    ? { groupProtocol: 'consumer' as const }
+    : {
+        sessionTimeoutMs: settings.sessionTimeoutMs,
+        heartbeatIntervalMs: Math.floor(settings.sessionTimeoutMs / 10),
+        partitionAssignmentStrategy: settings.assignor,
+      }),
   autoOffsetReset: 'earliest',
   logger: null,
 });

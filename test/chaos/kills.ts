@@ -26,6 +26,7 @@ export interface KillsOptions {
   signal: 'SIGKILL' | 'SIGTERM';
   sessionTimeoutMs: number;
   autoCommitIntervalMs: number;
+  /** One of the classic protocol, or `consumer-protocol` (KIP-848). */
   assignor: string;
   say?: (text: string) => void;
 }

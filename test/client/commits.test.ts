@@ -201,6 +201,19 @@ describe('commitAsync()', () => {
     expect(rig.committed()).toBe(5);
   });
 
+  it('of assigned partitions, too, is finished before close()', async () => {
+    const rig = await MockRig.start(10);
+    const consumer = rig.consumer({ enableAutoCommit: false });
+    consumer.assign([{ ...T0, offset: 3 }]);
+    await take(consumer, 2);
+    const told: unknown[] = [];
+    rig.kafka.delay('OffsetCommit', 100);
+    consumer.commitAsync((error) => told.push(error));
+    await consumer.close();
+    expect(told).toEqual([null]);
+    expect(rig.committed()).toBe(4);
+  });
+
   it('during a rebalance fails at once; an error that no callback takes is an error event; a callback may throw', async () => {
     const rig = await MockRig.start(10);
     const consumer = rig.subscribed({ enableAutoCommit: false });

@@ -119,6 +119,7 @@ describe('forEach', () => {
     expect(handling.running).toHaveLength(2);
     while (handling.begun.length < 9) {
       expect(new Set(handling.running.map((name) => name[0])).size).toBe(handling.running.length);
+      for (const { outstanding } of consumer.unfinished()) expect(outstanding).toBe(1);
       const [next] = handling.running;
       if (next !== undefined) handling.end(next);
       await settle();
