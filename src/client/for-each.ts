@@ -81,7 +81,7 @@ export class ForEach<K, V> implements Worker<K, V> {
   unfinished(now: number): Unfinished[] {
     const result: Unfinished[] = [];
     for (const { delivery, jobs } of this.#work.values()) {
-      const [oldest] = jobs;
+      const oldest = [...jobs].find(({ epoch }) => epoch === delivery.epoch);
       if (oldest === undefined || delivery.isBlocked) continue;
       const { topic, partition, ledger } = delivery;
       const { offset } = oldest.record;

@@ -51,7 +51,8 @@ export class Handlers<K, V> {
     const claims = this.#claims;
     if (claims === null) return listener;
     return {
-      ...listener,
+      onRevoked: (partitions) => listener.onRevoked?.(partitions),
+      onLost: (partitions) => listener.onLost?.(partitions),
       onAssigned: async (partitions) => {
         await listener.onAssigned?.(partitions);
         const { delivery } = this.#host;

@@ -201,6 +201,41 @@ describe('run', () => {
     await done;
   });
 
+  it('ends with what ends the consumer; so does forEach', async () => {
+    const rig = await MockRig.start(1);
+    rig.kafka.fail('JoinGroup', { errorCode: 'GROUP_AUTHORIZATION_FAILED', times: Infinity });
+    const failure = { name: 'GROUP_AUTHORIZATION_FAILED' };
+    await expect(rig.subscribed().run({ consume: () => undefined })).rejects.toMatchObject(failure);
+    await expect(rig.subscribed().forEach(() => undefined)).rejects.toMatchObject(failure);
+  });
+
+  it('calls the listeners of subscribe(), too, whatever they are made of', async () => {
+    const rig = await MockRig.start(1);
+    const consumer = rig.consumer();
+    const events: string[] = [];
+    class Listener {
+      name = 'mine';
+      onAssigned(): void {
+        events.push(`assigned ${this.name}`);
+      }
+      onRevoked(): void {
+        events.push(`revoked ${this.name}`);
+      }
+    }
+    consumer.subscribe(['t'], new Listener());
+    const done = consumer.run({
+      setup: () => void events.push('setup'),
+      consume: async (claim) => {
+        for await (const record of claim) events.push(`${record.offset}`);
+      },
+      cleanup: () => void events.push('cleanup'),
+    });
+    await soon(() => events.includes('0'), 'a record');
+    await consumer.close();
+    await done;
+    expect(events).toEqual(['assigned mine', 'setup', '0', 'cleanup', 'revoked mine']);
+  });
+
   it('takes no nonsense', async () => {
     const rig = await MockRig.start(1);
     const consumer = rig.subscribed();
