@@ -19,6 +19,9 @@ import type { CommittedOffset, EngineEvent, EnginePort } from './port.ts';
 import { messageOf, type Reporting } from './reporting.ts';
 import type { Settings } from './validate.ts';
 
+/** For a rebalance, beside the time until all members have heard of it. */
+const CLOSE_PATIENCE_MS = 1000;
+
 type Purpose = 'call' | 'auto' | 'async' | 'revoke';
 
 /** What becomes of a `commitAsync`: `null` and what was committed, or the error. */
@@ -145,6 +148,25 @@ export class Commits<K, V> {
       await this.#send(offsets, 'revoke', timeoutMs);
     } catch (error) {
       this.#reporting.log('warn', `not committed, so consumed again by whoever gets them: ${messageOf(error)}`);
+    }
+  }
+
+  /**
+   * Before the group is left: while it rebalances, a member that owns partitions all the same (cooperative ones do) can commit only in
+   * the generation that comes, and would be thrown out of by leaving now. A rebalance in order takes a heartbeat interval.
+   */
+  async beforeClose(deadline: number): Promise<void> {
+    const offsets = this.#settings.enableAutoCommit ? this.#delivery.uncommitted() : [];
+    const patienceMs = 2 * this.#settings.heartbeatIntervalMs + CLOSE_PATIENCE_MS;
+    const timeoutMs = Math.min(patienceMs, deadline - performance.now());
+    if (offsets.length === 0 || timeoutMs <= 0) return;
+    try {
+      await this.#send(offsets, 'call', timeoutMs);
+    } catch (error) {
+      this.#reporting.log(
+        'info',
+        `not committed before leaving the group, tried again on the way: ${messageOf(error)}`,
+      );
     }
   }
 

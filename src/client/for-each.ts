@@ -95,7 +95,7 @@ export class ForEach<K, V> implements Worker<K, V> {
       const work = this.#work.get(delivery);
       if (work === undefined) continue;
       this.#work.delete(delivery);
-      this.#dropWaiting(work);
+      this.#dropWaiting(work, false);
       for (const job of work.jobs) job.abort();
     }
     this.#host.reading.wake();
@@ -171,10 +171,15 @@ export class ForEach<K, V> implements Worker<K, V> {
     if (outcome === null) {
       const { ledger } = job.delivery;
       if (this.#host.isStoring) ledger.end(job.ticket);
-      if (ledger.outstandingCount >= this.#settings.maxAhead) this.#regulate(this.#workOf(job.delivery));
+      if (ledger.outstandingCount > 0) {
+        const work = this.#workOf(job.delivery);
+        work.begun(job);
+        if (ledger.outstandingCount >= this.#settings.maxAhead) this.#regulate(work);
+      }
       return;
     }
     const work = this.#workOf(job.delivery);
+    work.begun(job);
     const lane = this.#laneOf(job);
     if (lane !== null) work.lanes.set(lane, []);
     this.#keep(job, work);
@@ -208,10 +213,12 @@ export class ForEach<K, V> implements Worker<K, V> {
     const waiting = lane === null ? undefined : work.lanes.get(lane);
     for (let next = waiting?.shift(); next !== undefined; next = waiting?.shift()) {
       this.#waiting--;
-      if (next.isStale || work.isStopped || this.#isOver) {
+      // What is left of the lanes of a partition that is given back, or in the end, has been overtaken.
+      if (next.epoch !== next.delivery.epoch || work.isStopped || this.#isAbandoned) {
         this.#release(work, next, false);
         continue;
       }
+      work.begun(next);
       const outcome = this.#call(next);
       if (outcome !== null) return this.#follow(work, next, lane, outcome);
       this.#release(work, next, true);
@@ -274,7 +281,7 @@ export class ForEach<K, V> implements Worker<K, V> {
     work.stop();
     tell(); // a listener may seek past the record: then the partition goes on
     if (work.delivery.isBlocked || !work.isStopped) return;
-    this.#dropWaiting(work);
+    this.#dropWaiting(work, true);
     this.#regulate(work);
     const goesOn = [...this.#host.delivery.partitions].some((each) => this.#work.get(each)?.isStopped !== true);
     if (this.#settings.stopOnError === 'all' || !goesOn) this.#finish();
@@ -323,8 +330,8 @@ export class ForEach<K, V> implements Worker<K, V> {
     if (job.delivery.running === 0) handChanged();
   }
 
-  #dropWaiting(work: PartitionWork<K, V>): void {
-    for (const job of work.takeWaiting()) {
+  #dropWaiting(work: PartitionWork<K, V>, isAll: boolean): void {
+    for (const job of work.takeWaiting(isAll)) {
       this.#waiting--;
       this.#release(work, job, false);
     }
@@ -343,7 +350,7 @@ export class ForEach<K, V> implements Worker<K, V> {
     if (this.#isOver) return;
     this.#isOver = true;
     for (const work of this.#work.values()) {
-      this.#dropWaiting(work);
+      this.#dropWaiting(work, false);
       for (const job of work.jobs) job.abort();
     }
     this.#host.reading.wake();

@@ -12,6 +12,8 @@ export class PartitionWork<K, V> {
   #givenUpAt = Infinity;
   #givenUpEpoch = -1;
   #stoppedEpoch = -1;
+  #begunUpTo = -1;
+  #begunEpoch = -1;
 
   constructor(delivery: PartitionDelivery<K, V>) {
     this.delivery = delivery;
@@ -37,9 +39,27 @@ export class PartitionWork<K, V> {
     this.#givenUpAt = Math.min(this.#givenUpAt, job.record.offset);
   }
 
-  /** Takes away all that has not begun. */
-  takeWaiting(): HandlerJob<K, V>[] {
-    return [...this.lanes.values()].flatMap((lane) => lane.splice(0));
+  /** Something of this lane has begun to be handled. */
+  begun(job: HandlerJob<K, V>): void {
+    if (this.#begunEpoch !== job.epoch) this.#begunUpTo = -1;
+    this.#begunEpoch = job.epoch;
+    this.#begunUpTo = Math.max(this.#begunUpTo, job.record.offset);
+  }
+
+  /** Handled out of order, records behind it have begun: left out, it would hold back their commit, and they would be handled twice. */
+  isOvertaken(job: HandlerJob<K, V>): boolean {
+    return job.epoch === this.#begunEpoch && job.record.offset < this.#begunUpTo;
+  }
+
+  /** Takes away what has not begun, all of it or what nothing has overtaken. */
+  takeWaiting(isAll: boolean): HandlerJob<K, V>[] {
+    const taken: HandlerJob<K, V>[] = [];
+    for (const lane of this.lanes.values()) {
+      const kept = isAll ? [] : lane.filter((job) => this.isOvertaken(job));
+      taken.push(...lane.filter((job) => !kept.includes(job)));
+      lane.splice(0, lane.length, ...kept);
+    }
+    return taken;
   }
 }
 

@@ -213,6 +213,7 @@ export class Session<K, V> {
     this.reading.abandon();
     this.delivery.abandonWork();
     // A group's partitions are committed when they are revoked, which `close` brings about.
+    if (this.#failure === null) await this.#commits.beforeClose(deadline - CLOSE_RESERVE_MS);
     await this.#commitFinished(this.#mode === 'subscribed' ? [] : [...this.delivery.partitions], deadline);
     const closed = new Promise<void>((resolve) => (this.#resolveClosed = resolve));
     this.#engine.send({ type: 'close', timeoutMs: Math.max(0, deadline - performance.now()) });

@@ -460,6 +460,32 @@ describe('the end of a record’s time', () => {
     expect(rig.committed()).toBe(2);
   });
 
+  it('what has been overtaken is handled before the end, or it would make those behind it come twice', async () => {
+    for (const end of ['close', 'revoke'] as const) {
+      const rig = await MockRig.start(0);
+      await rig.kafka.append(
+        't',
+        0,
+        ['a', 'a', 'b', 'b'].map((key) => ({ key, value: key })),
+      );
+      const consumer = rig.subscribed();
+      const handling = new Handling();
+      const done = consumer.forEach(handling.handler, { concurrency: 4, ordering: 'key' });
+      await handling.until('0@0', '0@2');
+      await soon(() => consumer.unfinished()[0]?.outstanding === 4, 'all four');
+      const ending = end === 'close' ? consumer.close() : Promise.resolve(consumer.unsubscribe());
+      await soon(() => handling.contexts.get('0@0')?.signal.aborted === true, 'abort');
+      handling.end('0@2', '0@0');
+      await handling.until('0@1');
+      handling.end('0@1');
+      await ending;
+      await rig.kafka.untilCommitted('g', { t: { 0: 3 } });
+      expect(handling.begun).toEqual(['0@0', '0@2', '0@1']);
+      await consumer.close();
+      await done;
+    }
+  });
+
   it('a retry that waits is given up at once', async () => {
     const rig = await MockRig.start(1);
     const consumer = rig.subscribed();
