@@ -33,6 +33,7 @@ describe.each([
   ['--enable-autocommit --verbose', ['--enable-autocommit', '--verbose']],
   ['--max-messages 7 --verbose', ['--max-messages', '7', '--verbose']],
   ['--group-instance-id', ['--group-instance-id', 'one']],
+  ['--group-protocol consumer', ['--group-protocol', 'consumer', '--group-remote-assignor', 'range']],
 ])('%s', (_, flags) => {
   test('every line is the one that Java prints', { timeout: 2 * START_MS + 10_000 }, async () => {
     const topic = await rig.filled(20);
@@ -51,18 +52,22 @@ describe.each([
   });
 });
 
+function strategy(name: string): readonly string[] {
+  return ['--assignment-strategy', `org.apache.kafka.clients.consumer.${name}Assignor`];
+}
+
 describe.each([
-  ['range', 'Range', 'Java leads', [java, samsa, samsa]],
-  ['roundrobin', 'RoundRobin', 'samsa leads', [samsa, java, samsa]],
-  ['sticky', 'Sticky', 'Java leads', [java, samsa, samsa]],
-  ['sticky', 'Sticky', 'samsa leads', [samsa, java, samsa]],
-  ['cooperative-sticky', 'CooperativeSticky', 'Java leads', [java, samsa, samsa]],
-  ['cooperative-sticky', 'CooperativeSticky', 'samsa leads', [samsa, java, samsa]],
-] as const)('a mixed group by %s', (assignor, className, title, [first, second, third]) => {
+  ['range', strategy('Range'), 'Java leads', [java, samsa, samsa]],
+  ['roundrobin', strategy('RoundRobin'), 'samsa leads', [samsa, java, samsa]],
+  ['sticky', strategy('Sticky'), 'Java leads', [java, samsa, samsa]],
+  ['sticky', strategy('Sticky'), 'samsa leads', [samsa, java, samsa]],
+  ['cooperative-sticky', strategy('CooperativeSticky'), 'Java leads', [java, samsa, samsa]],
+  ['cooperative-sticky', strategy('CooperativeSticky'), 'samsa leads', [samsa, java, samsa]],
+  ['the broker (KIP-848)', ['--group-protocol', 'consumer'], 'Java is first', [java, samsa, samsa]],
+] as const)('a mixed group by %s', (assignor, given, title, [first, second, third]) => {
   test(`${title}: each gets its part, together everything once`, { timeout: 5 * START_MS }, async () => {
     const topic = await rig.filled(0, { partitions: 6 });
-    const strategy = `org.apache.kafka.clients.consumer.${className}Assignor`;
-    const flags = ['--topic', topic, '--group-id', rig.name('group'), '--assignment-strategy', strategy];
+    const flags = ['--topic', topic, '--group-id', rig.name('group'), ...given];
     const isSticky = assignor.endsWith('sticky');
     const members: Verifiable[] = [];
     const untilShared = async (size: number): Promise<number[][]> => {
