@@ -42,7 +42,7 @@ export class ConsumerMembership {
   #joinAt = 0;
   heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS;
   /** The heartbeat that is out. */
-  pending: { id: number; sentAt: number; isJoin: boolean } | null = null;
+  pending: { id: number; sentAt: number; isJoin: boolean; saysOwned: boolean } | null = null;
   /** A heartbeat that joins has gone out since the last one that leaves: the broker may count on this member. */
   #mayBeKnown = false;
   #state: ConsumerGroupState = 'unsubscribed';
@@ -90,6 +90,14 @@ export class ConsumerMembership {
 
   get isBeating(): boolean {
     return BEATING.includes(this.#state);
+  }
+
+  /**
+   * False while the coordinator may be reading that this member owns less than its target. What it has not then may be given to others
+   * at once, so nothing of it is taken on before the answer says what is ours still.
+   */
+  get mayTakeOn(): boolean {
+    return !this.fields.isForgotten && this.pending?.saysOwned !== true;
   }
 
   /** Takes in what the broker says about who this is. */
@@ -145,7 +153,7 @@ export class ConsumerMembership {
     this.moveTo('leaving', cause);
     this.#mayBeKnown = false;
     const id = this.#nextId();
-    this.pending = { id, sentAt: 0, isJoin: false };
+    this.pending = { id, sentAt: 0, isJoin: false, saysOwned: false };
     this.emit({ type: 'sendHeartbeat', id, request: this.fields.leave(this.identity) });
   }
 
@@ -208,9 +216,10 @@ export class ConsumerMembership {
     const id = this.#nextId();
     const isJoin = this.identity.memberEpoch === JOIN_EPOCH;
     if (isJoin) this.#mayBeKnown = true;
-    this.pending = { id, sentAt: now, isJoin };
+    const request = this.fields.next(this.identity, this.subscription, this.owned);
+    this.pending = { id, sentAt: now, isJoin, saysOwned: request.topicPartitions !== null };
     this.heartbeatAt = now + this.heartbeatIntervalMs;
-    this.emit({ type: 'sendHeartbeat', id, request: this.fields.next(this.identity, this.subscription, this.owned) });
+    this.emit({ type: 'sendHeartbeat', id, request });
   }
 
   get #authority(): { generation: number; memberId: string } {

@@ -28,6 +28,10 @@ export class HeartbeatFields {
     this.#options = options;
   }
 
+  get isForgotten(): boolean {
+    return this.#isFull;
+  }
+
   /** Nobody knows what of the last heartbeat has arrived: the next one says all. */
   forget(): void {
     this.#isFull = true;

@@ -80,6 +80,7 @@ export class Reconciliation {
       member.revoke(removed);
     } else if (added.length > 0) {
       if (member.state !== 'reconciling') member.moveTo('reconciling', counts);
+      if (!member.mayTakeOn) return; // the answer, or that of the next heartbeat, goes on here
       member.assign(added);
       this.acknowledge('has taken on what is new', now);
     } else {

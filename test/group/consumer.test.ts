@@ -110,12 +110,14 @@ describe('reconciliation', () => {
     rig.answer({ memberEpoch: 2 });
     expect(rig.last('epochChanged')).toMatchObject({ generation: 2 });
     rig.on({ type: 'revoked' });
-    expect(rig.types).toEqual(['sendHeartbeat', 'assign']);
+    expect(rig.types).toEqual(['sendHeartbeat']);
     expect(rig.request).toMatchObject({
       ...NOTHING,
       memberEpoch: 2,
       topicPartitions: [{ topicId: 'id-orders', partitions: [1] }],
     });
+    rig.answer({ memberEpoch: 2 });
+    expect(rig.types).toEqual(['assign', 'sendHeartbeat']);
     expect(rig.last('assign')).toMatchObject({ added: [{ topic: 'audit', partition: 3 }] });
   });
 
@@ -184,7 +186,28 @@ describe('reconciliation', () => {
     rig.answer({ assignment: assignment({ 'id-orders-2': [0] }) });
     expect(rig.last('revoke').partitions).toEqual(orders(0, 1));
     rig.on({ type: 'revoked' });
+    rig.answer();
     expect(rig.last('assign')).toMatchObject({ partitions: orders(0), added: orders(0) });
+  });
+
+  it('takes nothing on that the coordinator may be giving away: not between a heartbeat that says what is owned and its answer', () => {
+    const rig = new ConsumerRig();
+    rig.joining();
+    rig.answer({ assignment: assignment({ 'id-new': [0, 1, 2] }) });
+    expect(rig.last('assign').added).toEqual([]);
+    rig.on({ type: 'coordinatorLost', error: CONNECTION_LOST });
+    rig.names.set('id-new', 'fresh');
+    const { id } = rig.last('findCoordinator');
+    rig.on({ type: 'metadataChanged' });
+    expect(rig.actions).toEqual([]); // what the coordinator knows of us is not known
+    rig.on({ type: 'coordinatorFound', id, coordinator: '1 (localhost:9092)' });
+    expect(rig.request.topicPartitions).toEqual([]);
+    const sent = rig.last('sendHeartbeat').id;
+    rig.on({ type: 'metadataChanged' });
+    expect(rig.actions).toEqual([]); // it may be reading that we have none of these, and give them to others
+    const response = { ...answeredOk, memberEpoch: 4, assignment: assignment({ 'id-new': [2] }) };
+    rig.on({ type: 'heartbeatAnswered', id: sent, response });
+    expect(rig.last('assign').partitions).toEqual([{ topic: 'fresh', partition: 2 }]);
   });
 });
 
