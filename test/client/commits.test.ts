@@ -9,6 +9,7 @@ import {
 } from '../../src/index.ts';
 import { soon, T0, take } from './consumer-rig.ts';
 import { deferred, MockRig } from './mock-rig.ts';
+import { matching } from '../harness/matching.ts';
 
 const offsetsOf = (offsets: readonly { offset: number }[]): number[] => offsets.map(({ offset }) => offset);
 
@@ -130,7 +131,10 @@ describe('commit()', () => {
     consumer.on('assigned', () => (isAssigned = true));
     consumer.subscribe(['other']);
     await soon(() => isAssigned, 'assignment of nothing');
-    await expect(consumer.commit(kept)).rejects.toMatchObject({ name: 'ILLEGAL_GENERATION', message: /t-0/ });
+    await expect(consumer.commit(kept)).rejects.toMatchObject({
+      name: 'ILLEGAL_GENERATION',
+      message: matching(/t-0/),
+    });
     expect(() => consumer.commitAsync(kept)).toThrow(/t-0/);
     expect(() => consumer.markConsumed(kept as KafkaRecord)).not.toThrow();
   });
@@ -227,7 +231,7 @@ describe('commitAsync()', () => {
       throw new Error('callback');
     });
     await soon(() => errors.length === 2, 'second error');
-    expect(errors[1]).toMatchObject({ name: 'CallbackError', message: /callback/ });
+    expect(errors[1]).toMatchObject({ name: 'CallbackError', message: matching(/callback/) });
     expect(rig.committed()).toBe(1);
   });
 });
