@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { CorruptRecordError } from '../../../src/errors.ts';
 import { vectors, type Vector } from './vectors.ts';
 
@@ -27,10 +27,10 @@ describe.each([
 ])('$implementation', ({ implementation, pure }) => {
   let lib: Awaited<ReturnType<typeof load>>;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     lib = await load(pure);
   });
-  afterEach(() => {
+  afterAll(() => {
     vi.unstubAllEnvs();
   });
 
