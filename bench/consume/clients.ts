@@ -1,38 +1,29 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { classPath, javaCommand } from '../../test/harness/kafka-jars.ts';
+import { BUILD, PACKAGE, PEERS } from './places.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..');
-const BUILD = join(ROOT, '.cache', 'bench');
-const PEERS = join(ROOT, 'bench', 'peers');
 const KAFKA_VERSION = '4.2.0';
+/** Of the npm package `node`, which ships Node's binaries. */
+const NODE_24 = join(PEERS, 'node_modules', 'node', 'bin', 'node');
 
 export interface Task {
-  bootstrapServers: string;
-  topic: string;
-  records: number;
-  groupId: string;
-}
-
-/** What a client says of itself; null for what it does not know. */
-export interface Tally {
-  records: number;
-  /** Of all values. */
-  bytes: number | null;
-  /** The sum of every value's last byte: proof that it was looked at. */
-  lastBytes: number | null;
-  /** From the first record to the last. */
-  seconds: number;
+  readonly bootstrapServers: string;
+  readonly topic: string;
+  readonly records: number;
+  readonly groupId: string;
 }
 
 export interface Client {
-  name: string;
-  about: string;
-  /** Makes it ready to run; throws with what is missing. */
+  readonly name: string;
+  readonly about: string;
+  /** Compiles or installs what it needs. Throws with what is missing: the client is then left out, and that is said. */
   prepare(): void;
+  /** Which release is measured. */
+  version(): string;
   command(task: Task): string[];
-  parse(stdout: string): Tally;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const positional = ({ bootstrapServers, topic, records, groupId }: Task): string[] => [
@@ -41,68 +32,148 @@ const positional = ({ bootstrapServers, topic, records, groupId }: Task): string
   String(records),
   groupId,
 ];
-const parseJson = (stdout: string): Tally => JSON.parse(stdout) as Tally; // our own programs print exactly this
-const java = (...args: string[]): string[] => [
-  javaCommand(),
-  '-Xmx1g',
-  '-Dorg.slf4j.simpleLogger.defaultLogLevel=error',
-  ...args,
-];
+
+function samsa(name: string, about: string, mode: string, node = process.execPath, pure = false): Client {
+  return {
+    name,
+    about: `samsa, ${about}`,
+    prepare: () => {
+      if (node === NODE_24) installPeers();
+      run(process.execPath, [
+        join(PACKAGE, 'node_modules', 'typescript', 'bin', 'tsc'),
+        '-p',
+        join(PACKAGE, 'tsconfig.build.json'),
+      ]);
+    },
+    version: () => packageVersion(join(PACKAGE, 'package.json')),
+    command: (task) => [node, join(import.meta.dirname, 'samsa.mjs'), ...positional(task), mode],
+    ...(pure ? { environment: { SAMSA_PURE: '1' } } : {}),
+  };
+}
+
+function nodePeer(
+  name: string,
+  about: string,
+  packageName: string,
+  program: string,
+  mode = '',
+  node = NODE_24,
+): Client {
+  return {
+    name,
+    about,
+    prepare: installPeers,
+    version: () => packageVersion(join(PEERS, 'node_modules', packageName, 'package.json')),
+    command: (task) => [node, join(PEERS, 'node', program), ...positional(task), mode],
+  };
+}
+
+/** The librdkafka bindings want a compiler at install: whoever has them in `bench/peers/native/node_modules` gets them measured. */
+function nativePeer(name: string, packageName: string, program: string): Client {
+  const folder = join(PEERS, 'native', 'node_modules');
+  return {
+    name,
+    about: `${packageName} on librdkafka`,
+    prepare: () => {
+      const works = spawnSync(process.execPath, ['-e', `require(${JSON.stringify(join(folder, packageName))})`]).status;
+      if (works !== 0)
+        throw new Error(`npm install --prefix bench/peers/native ${packageName}, which compiles for minutes`);
+    },
+    version: () => packageVersion(join(folder, packageName, 'package.json')),
+    command: (task) => [process.execPath, join(PEERS, 'node', program), ...positional(task)],
+    environment: { NODE_PATH: folder },
+  };
+}
+
+function go(name: string, about: string, module: string): Client {
+  const binary = join(BUILD, 'go', name);
+  return {
+    name,
+    about,
+    prepare: () => run('go', ['build', '-o', binary, `./${name}`], join(PEERS, 'go')),
+    version: () =>
+      new RegExp(`${module} (v[^ \n]+)`).exec(readFileSync(join(PEERS, 'go', 'go.mod'), 'utf8'))?.[1] ?? 'unknown',
+    command: (task) => [binary, ...positional(task)],
+  };
+}
+
+const librdkafka: Client = {
+  name: 'librdkafka',
+  about: 'librdkafka in C, 1,000 messages a call',
+  // LIBRDKAFKA: where `make install` has put another release than the system's.
+  prepare: () => {
+    mkdirSync(BUILD, { recursive: true });
+    const prefix = process.env['LIBRDKAFKA'];
+    const where = prefix === undefined ? [] : [`-I${prefix}/include`, `-L${prefix}/lib`, `-Wl,-rpath,${prefix}/lib`];
+    run('cc', ['-O2', join(PEERS, 'c', 'consume.c'), '-o', join(BUILD, 'librdkafka'), ...where, '-lrdkafka']);
+  },
+  version: () => execFileSync(join(BUILD, 'librdkafka'), ['--version'], { encoding: 'utf8' }).trim(),
+  command: (task) => [join(BUILD, 'librdkafka'), ...positional(task)],
+};
+
+const java: Client = {
+  name: 'java',
+  about: "Kafka's own consumer, a poll loop",
+  prepare: () => {
+    mkdirSync(join(BUILD, 'java'), { recursive: true });
+    run('javac', ['-cp', classPath(KAFKA_VERSION), '-d', join(BUILD, 'java'), join(PEERS, 'java', 'Consume.java')]);
+  },
+  version: () => KAFKA_VERSION,
+  command: (task) => {
+    const jvm = ['-Xmx1g', '-Dorg.slf4j.simpleLogger.defaultLogLevel=error'];
+    return [
+      javaCommand(),
+      ...jvm,
+      '-cp',
+      `${join(BUILD, 'java')}:${classPath(KAFKA_VERSION)}`,
+      'Consume',
+      ...positional(task),
+    ];
+  },
+};
 
 export const CLIENTS: readonly Client[] = [
   {
-    name: 'samsa',
-    about: 'batches(), compiled by tsc',
-    prepare: () => {
-      const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-      run(process.execPath, [compiler, '-p', join(ROOT, 'bench', 'consume', 'tsconfig.samsa.json')]);
-    },
-    command: (task) => [process.execPath, join(BUILD, 'bench', 'consume', 'samsa.js'), ...positional(task)],
-    parse: parseJson,
-  },
-  {
-    name: 'kafkajs',
-    about: 'kafkajs 2.2.4, eachBatch',
-    prepare: () => {
-      if (existsSync(join(PEERS, 'node_modules', 'kafkajs'))) return;
-      run('npm', ['ci', '--prefix', PEERS, '--no-audit', '--no-fund']);
-    },
-    command: (task) => [process.execPath, join(PEERS, 'kafkajs.mjs'), ...positional(task)],
-    parse: parseJson,
-  },
-  {
-    name: 'java',
-    about: "Kafka's Java consumer, a poll loop that touches every value",
-    prepare: () => {
-      mkdirSync(join(BUILD, 'java'), { recursive: true });
-      run('javac', ['-cp', classPath(KAFKA_VERSION), '-d', join(BUILD, 'java'), join(PEERS, 'Consume.java')]);
-    },
-    command: (task) =>
-      java('-cp', `${join(BUILD, 'java')}:${classPath(KAFKA_VERSION)}`, 'Consume', ...positional(task)),
-    parse: parseJson,
-  },
-  {
-    name: 'java-perf',
-    about: "Kafka's own ConsumerPerformance, which only counts",
+    name: 'null',
+    about: 'frames read and thrown away, batch headers walked: the floor',
     prepare: () => undefined,
-    command: ({ bootstrapServers, topic, records, groupId }) => {
-      const name = 'org.apache.kafka.tools.ConsumerPerformance';
-      const limits = ['--num-records', String(records), '--timeout', '30000', '--hide-header'];
-      const where = ['--bootstrap-server', bootstrapServers, '--topic', topic, '--group', groupId];
-      return java('-cp', classPath(KAFKA_VERSION), name, ...where, ...limits);
-    },
-    // start, end, MiB, MiB/s, records, records/s, rebalance ms, fetch ms, MiB/s and records/s without the rebalance
-    parse: (stdout) => {
-      const fields = (stdout.trim().split('\n').at(-1) ?? '').split(', ');
-      const [records = NaN, fetchMs = NaN] = [fields[4], fields[7]].map(Number);
-      if (Number.isNaN(records) || Number.isNaN(fetchMs)) {
-        throw new Error(`not what ConsumerPerformance prints: ${stdout}`);
-      }
-      return { records, bytes: null, lastBytes: null, seconds: fetchMs / 1000 };
-    },
+    version: () => process.version,
+    command: (task) => [process.execPath, join(import.meta.dirname, 'null.mjs'), ...positional(task)],
   },
+  samsa('samsa', 'batches()', 'batches'),
+  samsa('samsa-pure', 'batches(), everything in JavaScript', 'batches', process.execPath, true),
+  samsa('samsa-scan', 'batches() and scan(), no object a record', 'scan'),
+  samsa('samsa-await', 'for await, record by record', 'records'),
+  samsa('samsa-each', 'forEach() with an async handler', 'each'),
+  samsa('samsa-24', 'batches() on Node 24', 'batches', NODE_24),
+  librdkafka,
+  go('franz', 'franz-go', 'github.com/twmb/franz-go'),
+  go('sarama', 'Sarama', 'github.com/IBM/sarama'),
+  go('kafkago', 'kafka-go', 'github.com/segmentio/kafka-go'),
+  java,
+  nodePeer(
+    'platformatic',
+    '@platformatic/kafka on Node 24, data events',
+    '@platformatic/kafka',
+    'platformatic.mjs',
+    'data',
+  ),
+  nodePeer('kafkajs', 'kafkajs, eachBatch', 'kafkajs', 'kafkajs.mjs', 'batch', process.execPath),
+  nodePeer('kafkajs-24', 'kafkajs on Node 24, eachBatch', 'kafkajs', 'kafkajs.mjs', 'batch'),
+  nodePeer('kafkajs-each', 'kafkajs, eachMessage', 'kafkajs', 'kafkajs.mjs', 'message', process.execPath),
+  nativePeer('confluent', '@confluentinc/kafka-javascript', 'confluent.mjs'),
+  nativePeer('node-rdkafka', 'node-rdkafka', 'node-rdkafka.mjs'),
 ];
 
-function run(command: string, args: string[]): void {
-  execFileSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+function installPeers(): void {
+  if (existsSync(join(PEERS, 'node_modules', '@platformatic', 'kafka'))) return;
+  run('npm', ['ci', '--prefix', PEERS, '--no-audit', '--no-fund']);
+}
+
+function packageVersion(path: string): string {
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+}
+
+function run(command: string, args: readonly string[], cwd?: string): void {
+  execFileSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], ...(cwd === undefined ? {} : { cwd }) });
 }

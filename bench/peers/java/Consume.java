@@ -5,7 +5,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** Consume BOOTSTRAP TOPIC RECORDS GROUP: reads so many records with Kafka's own consumer and touches every value. */
+/** Consume BOOTSTRAP TOPIC RECORDS GROUP: Kafka's own consumer, a poll loop that looks at every record as the other programs do. */
 public class Consume {
     public static void main(String[] args) {
         String topic = args[1];
@@ -18,19 +18,25 @@ public class Consume {
         properties.put("value.deserializer", ByteArrayDeserializer.class.getName());
         KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(properties);
         consumer.subscribe(List.of(topic));
-        long records = 0, bytes = 0, lastBytes = 0, first = 0;
+        long records = 0, bytes = 0, lastBytes = 0, offsets = 0, first = 0, firstAt = 0;
         while (records < target) {
             for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(500))) {
-                if (records == 0) first = System.nanoTime();
+                if (records == 0) {
+                    first = System.nanoTime();
+                    firstAt = System.currentTimeMillis();
+                }
                 byte[] value = record.value();
                 records++;
-                bytes += value.length;
+                bytes += value.length + (record.key() == null ? 0 : record.key().length);
                 lastBytes += value[value.length - 1] & 0xff;
+                offsets += record.offset();
             }
         }
         double seconds = (System.nanoTime() - first) / 1e9;
-        System.out.printf("{\"records\":%d,\"bytes\":%d,\"lastBytes\":%d,\"seconds\":%s}%n",
-            records, bytes, lastBytes, Double.toString(seconds));
+        String startedAt = System.getenv("STARTED_AT");
+        double startMs = startedAt == null ? -1 : firstAt - Double.parseDouble(startedAt);
+        System.out.printf("{\"records\":%d,\"bytes\":%d,\"lastBytes\":%d,\"offsets\":%d,\"seconds\":%s,\"startMs\":%s}%n",
+            records, bytes, lastBytes, offsets & 0xffffffffL, Double.toString(seconds), Double.toString(startMs));
         System.out.flush();
         Runtime.getRuntime().halt(0); // as the other programs: what closing costs is not the question
     }

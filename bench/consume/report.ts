@@ -1,0 +1,112 @@
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { barChart } from '../chart.ts';
+import type { Client } from './clients.ts';
+import type { Run } from './measure.ts';
+import { RESULTS } from './places.ts';
+import type { BenchTopic } from './topics.ts';
+
+export interface Row {
+  readonly client: string;
+  readonly version: string;
+  readonly topic: string;
+  readonly millionRecordsPerSecond: number;
+  readonly cpuSecondsPerMillionRecords: number;
+  readonly peakMegabytes: number | null;
+  readonly startMs: number | null;
+  readonly rounds: number;
+}
+
+/** Medians over the rounds of one client on one topic. */
+export function rowOf(client: Client, { name, records }: BenchTopic, runs: readonly Run[]): Row {
+  const own = runs.filter((run) => run.client === client.name && run.topic === name);
+  return {
+    client: client.name,
+    version: client.version(),
+    topic: name,
+    millionRecordsPerSecond: rounded(records / 1e6 / median(own.map(({ seconds }) => seconds))),
+    cpuSecondsPerMillionRecords: rounded(median(own.map(({ cpuSeconds }) => cpuSeconds)) / (records / 1e6)),
+    peakMegabytes: medianOf(own.map(({ peakMegabytes }) => peakMegabytes)),
+    startMs: medianOf(own.map(({ startMs }) => startMs)),
+    rounds: own.length,
+  };
+}
+
+export function printTable(topic: BenchTopic, rows: readonly Row[]): void {
+  const samsa = rows.find(({ client }) => client === 'samsa')?.cpuSecondsPerMillionRecords ?? Number.NaN;
+  console.log(`\n${topic.name}: ${topic.about}`);
+  console.table(
+    rows.map((row) => ({
+      client: row.client,
+      version: row.version,
+      'CPU s per M': row.cpuSecondsPerMillionRecords,
+      'x samsa': Math.round((row.cpuSecondsPerMillionRecords / samsa) * 100) / 100,
+      'M records/s': row.millionRecordsPerSecond,
+      'peak MB': row.peakMegabytes,
+      'start ms': row.startMs,
+    })),
+  );
+}
+
+/** Results of topics that were not measured this time stay as they were. */
+export function writeResults(
+  topics: readonly BenchTopic[],
+  rows: readonly Row[],
+  runs: readonly Run[],
+  command: string,
+): void {
+  const machine = {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+    // The runs themselves keep one to two cores busy; more than that was somebody else.
+    loadAverage: rounded(loadavg()[0] ?? Number.NaN),
+  };
+  const date = new Date().toISOString().slice(0, 10);
+  for (const topic of topics) {
+    const { name, about, records, partitions } = topic;
+    const ofTopic = rows.filter((row) => row.topic === name);
+    const raw = runs.filter((run) => run.topic === name);
+    const result = { date, command, machine, topic: { name, about, records, partitions }, medians: ofTopic, runs: raw };
+    writeFileSync(join(RESULTS, `consume-${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
+  }
+}
+
+export function writeChart(topics: readonly BenchTopic[], rows: readonly Row[]): void {
+  const chart = barChart({
+    title: 'CPU seconds per million records, whole consumers in a group',
+    subtitle: 'user and system time of the whole process; shorter is better',
+    ownScales: true,
+    groups: topics.map(({ name, about }) => ({
+      title: `${name}: ${about}`,
+      bars: rows
+        .filter((row) => row.topic === name)
+        .sort((a, b) => a.cpuSecondsPerMillionRecords - b.cpuSecondsPerMillionRecords)
+        .map((row) => ({
+          label: row.client === 'null' ? 'read and thrown away' : row.client,
+          value: row.cpuSecondsPerMillionRecords,
+          note: `${row.millionRecordsPerSecond} M records/s`,
+          isAccented: row.client.startsWith('samsa'),
+        })),
+    })),
+  });
+  writeFileSync(join(RESULTS, '..', 'consume.svg'), chart);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+}
+
+function medianOf(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : Math.round(median(known));
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
