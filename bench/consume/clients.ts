@@ -165,6 +165,16 @@ export const CLIENTS: readonly Client[] = [
   nativePeer('node-rdkafka', 'node-rdkafka', 'node-rdkafka.mjs'),
 ];
 
+/** Those whose names a flag lists. */
+export function named<T extends { name: string }>(all: readonly T[], names: string, what: string): T[] {
+  return names.split(',').map((name) => {
+    const found = all.find((each) => each.name === name);
+    if (found === undefined)
+      throw new Error(`no ${what} '${name}', there are: ${all.map((each) => each.name).join(', ')}`);
+    return found;
+  });
+}
+
 function installPeers(): void {
   if (existsSync(join(PEERS, 'node_modules', '@platformatic', 'kafka'))) return;
   run('npm', ['ci', '--prefix', PEERS, '--no-audit', '--no-fund']);

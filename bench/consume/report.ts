@@ -56,7 +56,25 @@ export function writeResults(
   runs: readonly Run[],
   command: string,
 ): void {
-  const machine = {
+  const date = new Date().toISOString().slice(0, 10);
+  for (const topic of topics) {
+    const { name, about, records, partitions } = topic;
+    const ofTopic = rows.filter((row) => row.topic === name);
+    const raw = runs.filter((run) => run.topic === name);
+    const result = {
+      date,
+      command,
+      machine: machine(),
+      topic: { name, about, records, partitions },
+      medians: ofTopic,
+      runs: raw,
+    };
+    writeFileSync(join(RESULTS, `consume-${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
+  }
+}
+
+export function machine(): object {
+  return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
@@ -64,14 +82,6 @@ export function writeResults(
     // The runs themselves keep one to two cores busy; more than that was somebody else.
     loadAverage: rounded(loadavg()[0] ?? Number.NaN),
   };
-  const date = new Date().toISOString().slice(0, 10);
-  for (const topic of topics) {
-    const { name, about, records, partitions } = topic;
-    const ofTopic = rows.filter((row) => row.topic === name);
-    const raw = runs.filter((run) => run.topic === name);
-    const result = { date, command, machine, topic: { name, about, records, partitions }, medians: ofTopic, runs: raw };
-    writeFileSync(join(RESULTS, `consume-${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
-  }
 }
 
 export function writeChart(topics: readonly BenchTopic[], rows: readonly Row[]): void {

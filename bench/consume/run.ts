@@ -12,7 +12,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startJvmBroker } from '../../test/harness/jvm-broker.ts';
-import { CLIENTS } from './clients.ts';
+import { CLIENTS, named } from './clients.ts';
 import { measure, type Run } from './measure.ts';
 import { BUILD } from './places.ts';
 import { printTable, rowOf, writeChart, writeResults, type Row } from './report.ts';
@@ -81,13 +81,4 @@ function check(topic: string, records: number): void {
   }
   const short = ofTopic.find((run) => run.records !== records);
   if (short !== undefined) throw new Error(`${short.client} read ${short.records} of ${records} records`);
-}
-
-function named<T extends { name: string }>(all: readonly T[], names: string, what: string): T[] {
-  return names.split(',').map((name) => {
-    const found = all.find((each) => each.name === name);
-    if (found === undefined)
-      throw new Error(`no ${what} '${name}', there are: ${all.map((each) => each.name).join(', ')}`);
-    return found;
-  });
 }

@@ -24,7 +24,7 @@ CompressionCodecs[CompressionTypes.ZSTD] = decompressing((bytes) =>
 function unsnappy(bytes) {
   if (bytes.toString('latin1', 1, 7) !== 'SNAPPY') return snappy.uncompressSync(bytes);
   const blocks = [];
-  for (let at = 16; at < bytes.length; ) {
+  for (let at = 16; at < bytes.length;) {
     const length = bytes.readInt32BE(at);
     blocks.push(snappy.uncompressSync(bytes.subarray(at + 4, at + 4 + length)));
     at += 4 + length;

@@ -11,6 +11,11 @@ const consumer = new Consumer({
   maxBytesPerPartition: LIMITS.maxPartitionBytes,
   maxWaitTime: LIMITS.maxWaitMs,
 });
-const stream = await consumer.consume({ topics: [topic], mode: 'committed', fallbackMode: 'earliest', autocommit: 5000 });
+const stream = await consumer.consume({
+  topics: [topic],
+  mode: 'committed',
+  fallbackMode: 'earliest',
+  autocommit: 5000,
+});
 if (mode === 'iter') for await (const { value, key, offset } of stream) touch(value, key, Number(offset));
 else stream.on('data', ({ value, key, offset }) => touch(value, key, Number(offset)));
