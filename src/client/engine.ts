@@ -103,8 +103,7 @@ export class Engine implements EnginePort, EngineContext {
   emit(event: EngineEvent): void {
     if (this.#isClosed) return;
     // Reading goes back: so may what is committed.
-    if (event.type === 'positioned' && event.isReset)
-      this.#commits.committer.positioned(event.topic, event.partition);
+    if (event.type === 'positioned' && event.isReset) this.#commits.committer.positioned(event.topic, event.partition);
     this.#emit(event);
   }
 

@@ -3,6 +3,7 @@ import { LogTruncationError, OffsetOutOfRangeError } from '../../src/errors.ts';
 import { cannotValidate } from '../../src/fetch/answers.ts';
 import { isAutoOffsetReset, parseDuration } from '../../src/fetch/reset-policy.ts';
 import { batch, Rig, types, type ActionOf } from './rig.ts';
+import { matching } from '../harness/matching.ts';
 
 const P0 = { topic: 't', partition: 0 };
 
@@ -131,7 +132,7 @@ describe('truncation', () => {
   it('goes back to where the log was cut off, and says from where to where', () => {
     const [rig, actions] = cut({});
     expect(actions).toMatchObject([
-      { type: 'log', level: 'warn', message: /from offset 30 on.*position 41/ },
+      { type: 'log', level: 'warn', message: matching(/from offset 30 on.*position 41/) },
       { type: 'positioned', offset: 30, isReset: true, reset: { reason: 'truncated', from: 41 } },
     ]);
     expect(rig.one('fetch').partitions[0]).toMatchObject({ fetchOffset: 30, currentLeaderEpoch: 4 });
@@ -274,7 +275,7 @@ describe('a topic that was made again', () => {
     const { id } = rig.one('fetch');
     rig.topicId = 'new';
     rig.lead(0, 1, 5);
-    expect(rig.metadata()).toMatchObject([{ type: 'log', message: /deleted and made again/ }]);
+    expect(rig.metadata()).toMatchObject([{ type: 'log', message: matching(/deleted and made again/) }]);
     expect(rig.fetched(id, { records: batch(40), highWatermark: 50 })).toEqual([]);
     const list = rig.one('listOffsets');
     expect(list.partitions).toEqual([{ ...P0, currentLeaderEpoch: 5, timestamp: -2 }]);
