@@ -7,7 +7,7 @@ const rig = useRig();
 // The small version of `npx tsx test/chaos/run.ts`.
 it('three processes, one SIGKILL, one SIGTERM, a fourth joins: all delivered, in order, again only what was uncommitted', async () => {
   const { bootstrapServers } = rig;
-  const sessionTimeoutMs = Math.max(3000, rig.sessionTimeoutMs);
+  const sessionTimeoutMs = Math.max(8000, rig.sessionTimeoutMs);
   const verdict = await runScenario({
     bootstrapServers,
     records: 100_000,
