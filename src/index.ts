@@ -28,7 +28,7 @@ export type {
   TopicPartitionOffset,
 } from './client/events.ts';
 export type { Logger } from './client/logger.ts';
-export type { BrokerMetrics, ConsumerMetrics, PartitionLag, PartitionMetrics } from './client/metrics.ts';
+export type { BrokerMetrics, ConsumerMetrics, GroupMetrics, PartitionLag, PartitionMetrics } from './client/metrics.ts';
 export type { ConsumerOptions } from './client/options.ts';
 export { parseProperties } from './client/parse-properties.ts';
 export type { ListedTopic, LogLevel } from './client/port.ts';

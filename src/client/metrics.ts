@@ -1,5 +1,6 @@
 import type { TopicPartition } from '../fetch/partition.ts';
 import type { Delivery } from './delivery.ts';
+import type { RebalanceEvent } from './events.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
 import type { EngineEvent, EnginePort } from './port.ts';
 
@@ -41,13 +42,24 @@ export interface BrokerMetrics {
   bytesOut: number;
 }
 
+export interface GroupMetrics {
+  groupId: string;
+  memberId: string;
+  generation: number;
+  /** How many rebalances have ended, as events `rebalance` were told. */
+  rebalances: number;
+  /** How long they took in all, and the last one; `null` before the first. */
+  rebalanceMs: number;
+  lastRebalanceMs: number | null;
+}
+
 /** What `metrics()` gives and the `stats` event brings. Counters only rise; gauges are as of `timestamp`. */
 export interface ConsumerMetrics {
   /** Milliseconds since 1970. */
   timestamp: number;
   clientId: string;
   /** `null` without a groupId. */
-  group: { groupId: string; memberId: string; generation: number } | null;
+  group: GroupMetrics | null;
   /** Of all partitions whose lag is known. */
   lag: number;
   bufferedBytes: number;
@@ -63,6 +75,11 @@ export class Metrics<K, V> {
   readonly #engine: EnginePort;
   readonly #clientId: string;
   readonly #group: () => ConsumerMetrics['group'];
+  #rebalances: Pick<GroupMetrics, 'rebalances' | 'rebalanceMs' | 'lastRebalanceMs'> = {
+    rebalances: 0,
+    rebalanceMs: 0,
+    lastRebalanceMs: null,
+  };
   #measured: Measured = { type: 'measured', partitions: [], brokers: [] };
 
   constructor(
@@ -72,9 +89,18 @@ export class Metrics<K, V> {
     membership: () => { memberId: string; generation: number },
   ) {
     this.#clientId = clientId;
-    this.#group = () => (groupId === null ? null : { groupId, ...membership() });
+    this.#group = () => (groupId === null ? null : { groupId, ...membership(), ...this.#rebalances });
     this.#delivery = delivery;
     this.#engine = engine;
+  }
+
+  rebalanced({ durationMs }: RebalanceEvent): void {
+    const { rebalances, rebalanceMs } = this.#rebalances;
+    this.#rebalances = {
+      rebalances: rebalances + 1,
+      rebalanceMs: rebalanceMs + durationMs,
+      lastRebalanceMs: durationMs,
+    };
   }
 
   onMeasured(event: Measured): void {

@@ -85,7 +85,10 @@ export class Session<K, V> {
       commitBeforeRevocation: (partitions) => this.#commitFinished(partitions),
       listenerTimeoutMs: settings.maxPollIntervalMs,
       emit: (name, partitions) => this.#reporting.tell(name, partitions),
-      onRebalanced: (rebalance) => this.#reporting.rebalanced(rebalance),
+      onRebalanced: (rebalance) => {
+        this.metrics.rebalanced(rebalance);
+        this.#reporting.rebalanced(rebalance);
+      },
       onListenerError: (text, cause) =>
         this.#reporting.error(new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'ListenerError', cause })),
     });

@@ -103,6 +103,20 @@ it('stats comes every statisticsIntervalMs, with the same; never by default', as
   expect(stats.at(-1)).toMatchObject({ group: { groupId: 'g', memberId: '', generation: -1 } });
 });
 
+it('of a group: how many rebalances there were, and how long they took', async () => {
+  const { consumer } = await start({ groupId: 'g', heartbeatIntervalMs: 20 });
+  expect(consumer.metrics().group).toMatchObject({ rebalances: 0, rebalanceMs: 0, lastRebalanceMs: null });
+  const told: number[] = [];
+  consumer.on('rebalance', ({ durationMs }) => told.push(durationMs));
+  consumer.subscribe('t');
+  await soon(() => told.length === 1, 'the first');
+  consumer.subscribe(['t', 'other']);
+  await soon(() => told.length === 2, 'the second');
+  const [first = NaN, second = NaN] = told;
+  const expected = { rebalances: 2, rebalanceMs: first + second, lastRebalanceMs: second };
+  expect(consumer.metrics().group).toMatchObject({ ...expected, generation: 2 });
+});
+
 it('rates fade: a third is left after ten seconds', () => {
   const meter = new FetchMeter();
   expect([meter.latencyMs, meter.bytesPerSecond(0)]).toEqual([-1, 0]);
