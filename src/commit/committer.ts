@@ -60,6 +60,8 @@ interface Running extends CommitJob {
   error: KafkaError | null;
   attempts: number;
   retryAt: number;
+  /** Partitions that were positioned anew since the call: its offsets say nothing about what may come there. */
+  rewound: Set<string>;
 }
 
 /**
@@ -69,7 +71,7 @@ interface Running extends CommitJob {
 export class Committer {
   #settings: CommitterSettings;
   #queue: Running[] = [];
-  #inFlight: { requestId: number; membership: Membership; job: Running; rewound: Set<string> } | null = null;
+  #inFlight: { requestId: number; membership: Membership; job: Running } | null = null;
   /** What was acknowledged last of each partition since it was positioned. */
   #acknowledged = new Map<string, number>();
   #membership: Membership | null = null;
@@ -86,14 +88,23 @@ export class Committer {
   }
 
   commit(job: CommitJob): void {
-    this.#queue.push({ ...job, left: [...job.offsets], done: [], error: null, attempts: 0, retryAt: 0 });
+    this.#queue.push({
+      ...job,
+      left: [...job.offsets],
+      done: [],
+      error: null,
+      attempts: 0,
+      retryAt: 0,
+      rewound: new Set(),
+    });
   }
 
   /** Reading begins anew there, by an assignment or a seek: what was committed before says nothing about what may come. */
   positioned(topic: string, partition: number): void {
     const key = `${topic}-${partition}`;
     this.#acknowledged.delete(key);
-    this.#inFlight?.rewound.add(key);
+    for (const job of this.#queue) job.rewound.add(key);
+    this.#inFlight?.job.rewound.add(key); // also one that has ended by its deadline
   }
 
   /**
@@ -165,7 +176,7 @@ export class Committer {
       return [...actions, ...this.plan(now)];
     }
     const requestId = ++this.#lastRequestId;
-    this.#inFlight = { requestId, membership: this.#membership, job: head, rewound: new Set() };
+    this.#inFlight = { requestId, membership: this.#membership, job: head };
     actions.push({ type: 'sendCommit', requestId, membership: this.#membership, offsets: head.left });
     return actions;
   }
@@ -182,7 +193,7 @@ export class Committer {
 
   answered(requestId: number, answers: readonly CommitAnswer[], now: number): CommitAction[] {
     const request = this.#inFlight;
-    if (request?.requestId === requestId) this.#acknowledge(request, answers);
+    if (request?.requestId === requestId) this.#acknowledge(request.job, answers);
     const membership = request?.membership;
     const job = this.#take(requestId);
     if (job === null || membership === undefined) return [];
@@ -222,10 +233,10 @@ export class Committer {
     return this.#queue.includes(job) ? job : null;
   }
 
-  #acknowledge({ job, rewound }: { job: Running; rewound: Set<string> }, answers: readonly CommitAnswer[]): void {
+  #acknowledge(job: Running, answers: readonly CommitAnswer[]): void {
     for (const { topic, partition, errorCode } of answers) {
       const key = `${topic}-${partition}`;
-      if (errorCode !== 0 || rewound.has(key)) continue;
+      if (errorCode !== 0 || job.rewound.has(key)) continue;
       const sent = job.left.find((offset) => offset.topic === topic && offset.partition === partition);
       if (sent !== undefined) this.#acknowledged.set(key, sent.offset);
     }

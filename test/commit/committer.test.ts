@@ -293,6 +293,17 @@ describe('never an older offset over a newer one', () => {
     expect(sent(committer).offsets).toEqual([offset(0, 3)]);
   });
 
+  it('nor does one to what was asked for before the seek, and had to be sent again after it', () => {
+    const committer = made();
+    add(committer, 1, { offsets: [offset(0, 20)] });
+    const { requestId } = sent(committer);
+    committer.positioned('t', 0);
+    committer.failed(requestId, new ConnectionError('reset'), 0);
+    answer(committer, sent(committer, 30_000).requestId, { 0: 0 });
+    add(committer, 2, { offsets: [offset(0, 3)] });
+    expect(sent(committer, 30_000).offsets).toEqual([offset(0, 3)]);
+  });
+
   it('offsets that the application gives itself go as they are', () => {
     const committer = made();
     add(committer, 1, { offsets: [offset(0, 20)] });
