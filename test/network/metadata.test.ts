@@ -115,3 +115,28 @@ it('an answer without brokers leaves those that are known', () => {
   const metadata = known(response([]), { ...response([]), brokers: [] });
   expect(metadata.brokers.get(1)).toEqual({ nodeId: 1, host: 'a', port: 1, rack: 'r' });
 });
+
+describe('leader hints (KIP-951)', () => {
+  const endpoint = { nodeId: 9, host: 'b', port: 2, rack: null };
+  const hint = (leaderId: number, leaderEpoch: number) => ({ topic: 't', partition: 0, leaderId, leaderEpoch });
+
+  it('a newer leader is taken, with its address', () => {
+    const metadata = known(response([partition(0, 1, 7)]));
+    metadata.learnLeaders([hint(9, 8)], [endpoint]);
+    expect(metadata.partition('t', 0)).toMatchObject({ leader: 9, leaderEpoch: 8 });
+    expect(metadata.brokers.get(9)).toEqual(endpoint);
+  });
+
+  it.each([6, 7])('one of epoch %i is not, where epoch 7 is known', (leaderEpoch) => {
+    const metadata = known(response([partition(0, 1, 7)]));
+    metadata.learnLeaders([hint(9, leaderEpoch)], [endpoint]);
+    expect(metadata.partition('t', 0)).toMatchObject({ leader: 1, leaderEpoch: 7 });
+  });
+
+  it('nor is one without an address, or of a partition that is not known', () => {
+    const metadata = known(response([partition(0, 1, 7)]));
+    metadata.learnLeaders([hint(9, 8), { ...hint(1, 8), partition: 5 }], []);
+    expect(metadata.partition('t', 0)).toMatchObject({ leader: 1, leaderEpoch: 7 });
+    expect(metadata.partition('t', 5)).toBeUndefined();
+  });
+});
