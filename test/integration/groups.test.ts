@@ -245,7 +245,7 @@ describe('time', () => {
         },
       },
     );
-    await waitFor('all records', () => member.records.length === 20_000, 30_000);
+    await waitFor('all records', () => member.records.length === 20_000, 55_000);
     expect(member.events).toEqual(['+0']);
   });
 
