@@ -24,6 +24,8 @@ export interface GroupMemberOptions {
   groupId: string;
   /** An assignor's name, or `consumer` for KIP-848. */
   strategy: string;
+  /** Commits every five seconds and at a revocation, instead of after every poll. */
+  commitsByItself: boolean;
 }
 
 /** A process of a verifiable consumer that tells of every record. It dies with this one. */
@@ -88,8 +90,9 @@ export class GroupMember implements MixedMember {
   }
 }
 
-function flagsOf({ bootstrapServers, topic, groupId, strategy }: GroupMemberOptions): string[] {
+function flagsOf({ bootstrapServers, topic, groupId, strategy, commitsByItself }: GroupMemberOptions): string[] {
   const common = ['--bootstrap-server', bootstrapServers, '--topic', topic, '--group-id', groupId, '--verbose'];
+  if (commitsByItself) common.push('--enable-autocommit');
   if (strategy === 'consumer') return [...common, '--group-protocol', 'consumer'];
   const className = `org.apache.kafka.clients.consumer.${JAVA_CLASSES[strategy] ?? strategy}`;
   return [...common, '--session-timeout', String(SESSION_TIMEOUT_MS), '--assignment-strategy', className];

@@ -3,7 +3,9 @@
  * and are killed and the coordinator's broker is killed. Every record is accounted for by what `verifiable-consumer` and Java's
  * VerifiableConsumer print. One group after the other for each assignor and for the protocol `consumer` (KIP-848).
  *
- *   npx tsx test/chaos/mixed-run.ts [--seconds 120] [--strategy range,roundrobin,sticky,cooperative-sticky,consumer]
+ *   npx tsx test/chaos/mixed-run.ts [--seconds 120] [--strategy range,roundrobin,sticky,cooperative-sticky,consumer] [--autocommit]
+ *
+ * Members commit after every poll and tell of it; with --autocommit every five seconds, so that a kill leaves much uncommitted.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -12,6 +14,7 @@ import { partitionsOf } from '../harness/cluster-admin.ts';
 import { type JvmCluster, startJvmCluster } from '../harness/jvm-cluster.ts';
 import { fetchJars } from '../harness/kafka-jars.ts';
 import { until } from '../harness/waiting.ts';
+import { CommitWatch } from './mixed-commits.ts';
 import { GroupMember, JAVA_VERSION, type Client } from './mixed-member.ts';
 import { type Acknowledged, verifyMixed } from './mixed.ts';
 
@@ -27,6 +30,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '120' },
     strategy: { type: 'string', default: 'range,roundrobin,sticky,cooperative-sticky,consumer' },
+    autocommit: { type: 'boolean', default: false },
   },
 });
 const seconds = Number(values.seconds);
@@ -78,8 +82,9 @@ class Mixture {
   add(client: Client): void {
     const name = `${client}-${this.members.length + 1}`;
     const { bootstrapServers } = this.#cluster;
-    const [topic, strategy] = [this.#topic, this.#strategy];
-    this.members.push(new GroupMember({ client, name, bootstrapServers, topic, groupId: topic, strategy }));
+    const [topic, strategy, commitsByItself] = [this.#topic, this.#strategy, values.autocommit];
+    const where = { bootstrapServers, topic, groupId: topic };
+    this.members.push(new GroupMember({ client, name, ...where, strategy, commitsByItself }));
   }
 
   /** The member of this client that has been there longest. */
@@ -139,6 +144,7 @@ async function mix(cluster: JvmCluster, admin: TestAdmin, strategy: string): Pro
   const topic = `mixed-${strategy}`;
   await admin.createTopic(topic, PARTITIONS, { replicationFactor: 3 });
   const load = new Load(cluster.bootstrapServers, topic);
+  const watch = new CommitWatch(cluster.bootstrapServers, topic);
   const group = new Mixture(cluster, strategy, topic);
   for (const client of ['java', 'java', 'samsa', 'samsa', 'samsa', 'samsa', 'samsa'] as const) group.add(client);
   await group.settled(`${strategy}: five of samsa, two of Java`);
@@ -187,7 +193,9 @@ async function mix(cluster: JvmCluster, admin: TestAdmin, strategy: string): Pro
     group.problems.push(String(error)),
   );
   await group.stop();
-  const { problems, ...figures } = verifyMixed(group.members, load.acknowledged);
+  await watch.stop();
+  if (watch.commits.length === 0) group.problems.push('no commit was seen');
+  const { problems, ...figures } = verifyMixed(group.members, load.acknowledged, watch.commits);
   for (const { name, state, stderr } of group.members)
     if (state === 'ended by itself') group.problems.push(`${name} ended by itself: ${stderr.slice(-1000)}`);
   const all = [...group.problems, ...problems];

@@ -32,6 +32,16 @@ test('a failed commit commits nothing', () => {
   });
 });
 
+test('what only the broker has told of is committed, too', () => {
+  const first = member('a', [assigned(1), read(6, 0), read(6, 1)], true);
+  const next = member('b', [assigned(20), ...[1, 2, 3].map((offset) => read(21, offset))]);
+  const commit = (offset: number) => ({ partition: 0, offset, atMs: 19 });
+  expect(verifyMixed([first, next], acknowledged, [commit(1)]).problems).toEqual([]);
+  expect(verifyMixed([first, next], acknowledged, [commit(2)]).problems).toEqual([
+    'b, partition 0: from 1, 2 was committed',
+  ]);
+});
+
 test.each<[what: string, next: MixedLine[], problem: RegExp]>([
   ['a loss', [assigned(20), read(21, 2)], /lost: partition 0, offset 3/],
   ['a gap', [assigned(20), read(21, 2), read(21, 4), read(21, 3)], /b, partition 0: 4 after 2/],

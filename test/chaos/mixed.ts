@@ -57,15 +57,21 @@ interface Tenure {
   deliveries: Delivery[];
 }
 
-interface Commit {
+/** An offset that was the group's at this time. */
+export interface Commit {
   partition: number;
   offset: number;
   atMs: number;
 }
 
-export function verifyMixed(members: readonly MixedMember[], acknowledged: readonly Acknowledged[]): MixedReport {
+/** @param known commits besides those of which members tell */
+export function verifyMixed(
+  members: readonly MixedMember[],
+  acknowledged: readonly Acknowledged[],
+  known: readonly Commit[] = [],
+): MixedReport {
   const problems: string[] = [];
-  const commits: Commit[] = [];
+  const commits = [...known];
   let failedCommits = 0;
   for (const { lines } of members) {
     for (const { name, offsets = [], success, timestamp } of lines) {
@@ -96,10 +102,10 @@ export function verifyMixed(members: readonly MixedMember[], acknowledged: reado
         if (reader?.isKilled === true) duplicatesOfKilled++;
         lastReader.set(offset, member);
         const place = `${partition}/${offset}`;
-        const known = first.get(place);
-        if (known !== undefined && known.value !== delivery.value)
-          problems.push(`${place} is '${String(known.value)}' and '${String(delivery.value)}' of ${member.name}`);
-        if (known === undefined || delivery.atMs < known.atMs) first.set(place, delivery);
+        const earlier = first.get(place);
+        if (earlier !== undefined && earlier.value !== delivery.value)
+          problems.push(`${place} is '${String(earlier.value)}' and '${String(delivery.value)}' of ${member.name}`);
+        if (earlier === undefined || delivery.atMs < earlier.atMs) first.set(place, delivery);
       }
     }
   }
