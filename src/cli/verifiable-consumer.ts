@@ -202,11 +202,11 @@ class Verification {
     const partitions = batches.map((batch) => this.#take(batch)).filter((each) => each.count > 0);
     const count = batches.reduce((sum, { recordCount }) => sum + recordCount, 0);
     this.#print('records_consumed', { count, partitions });
+    // Nothing is committed, and no more is taken, before its lines are out: a process that is killed has told of what it committed.
+    await this.#printed;
     const offsets = partitions.map(({ topic, partition, maxOffset }) => ({ topic, partition, offset: maxOffset + 1 }));
     if (!this.#arguments.usesAutoCommit) await this.#commit(offsets);
     else if (this.#left === 0) await this.#consumer.commit(offsets); // no more than was asked for
-    // No records are taken faster than their lines.
-    await this.#printed;
   }
 
   /** Prints what is to be printed of a batch, and counts it. */

@@ -13,7 +13,7 @@ interface Event {
 
 let kafka: MockCluster;
 beforeAll(async () => {
-  kafka = await MockCluster.start({ topics: { orders: 1, wide: 4, large: 1 } });
+  kafka = await MockCluster.start({ topics: { orders: 1, wide: 4, large: 1, long: 1 } });
   await kafka.append('orders', 0, [{ key: 'k', value: 'zwölf' }, { key: null, value: null }, { value: '3' }]);
   await kafka.append(
     'large',
@@ -87,6 +87,24 @@ describe('samsa verifiable-consumer', { timeout: LIMIT_MS }, () => {
     // As many at once as Java polls: max.poll.records.
     const counts = eventsOf(text).flatMap(({ name, count }) => (name === 'records_consumed' ? [count] : []));
     expect(Math.max(...counts.map(Number))).toBe(500);
+  });
+
+  test('commits nothing of which it has not told: lines that nobody has read yet may never come', async () => {
+    // More than pipes hold.
+    const values = Array.from({ length: 500 }, (_, index) => ({ value: `${index} ${'x'.repeat(5000)}` }));
+    await kafka.append('long', 0, values);
+    const heartbeats = kafka.delay('Heartbeat', 0, { group: 'unread' });
+    const flags = ['--topic', 'long', '--group-id', 'unread', '--verbose', '-X', 'heartbeat.interval.ms=100'];
+    const { process, ended } = begin(...flags, '-X', 'max.partition.fetch.bytes=10000000');
+    process.stdout.pause();
+    await vi.waitFor(() => expect(process.stdout.readableLength).toBeGreaterThan(5000), { timeout: LIMIT_MS });
+    await heartbeats.untilHit(heartbeats.hits + 3);
+    expect(kafka.committed('unread')).toEqual({});
+    process.stdout.resume();
+    await kafka.untilCommitted('unread', { long: { 0: 500 } }, { timeoutMs: LIMIT_MS });
+    process.kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 0, errors: [] });
+    heartbeats.remove();
   });
 
   test('a failed commit is told with its error, and it goes on', async () => {
