@@ -1,8 +1,12 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { isBuilt, ROOT } from '../harness/built.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+/** What `npm ci` has built, unless the source is newer: it starts in a quarter of the time that compiling on the way takes. */
+const COMMAND = isBuilt()
+  ? [join(ROOT, 'dist', 'cli', 'main.js')]
+  : ['--import', 'tsx', join(ROOT, 'src', 'cli', 'main.ts')];
 
 /** What still runs then hangs, and is killed, so that the test says so and nothing stays behind. */
 const LIMIT_MS = 25_000;
@@ -22,10 +26,10 @@ export interface Running {
   ended: Promise<Run>;
 }
 
-/** Starts the command from its source, as `samsa ARGS` would. */
+/** Starts the command, as `samsa ARGS` would. */
 export function start(...args: string[]): Running {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
+  const child = spawn(process.execPath, [...COMMAND, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: LIMIT_MS,
     killSignal: 'SIGKILL',
@@ -51,7 +55,7 @@ export function run(...args: string[]): Promise<Run> {
 /** A shell's pipeline: `samsa ARGS | reader`; standard error is the command's own. */
 export function runPiped(reader: string, ...args: string[]): Promise<Run> {
   const startedAt = performance.now();
-  const command = [process.execPath, '--import', 'tsx', MAIN, ...args].map((arg) => `'${arg}'`).join(' ');
+  const command = [process.execPath, ...COMMAND, ...args].map((arg) => `'${arg}'`).join(' ');
   // The exit code wanted is the command's, not the reader's: it comes back through a descriptor of its own.
   const script = `{ ${command}; echo $? >&3; } | ${reader}`;
   // A process group of its own: the shell's children hang, not the shell.
