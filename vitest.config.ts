@@ -14,6 +14,10 @@ const NOT_ON_MOCK = [OUTAGE, ...filesThatUse('kafka-tools.ts', 'test/integration
 // Other people's clients against the mock cluster.
 const CLIENTS = 'test/clients/*.test.ts';
 
+// Vitest's own choice is one less than there are cores: on two of them one file after the other. One more than there are, for
+// what runs on the mock cluster waits more than it works.
+const WORKERS = availableParallelism() + 1;
+
 export default defineConfig(async () => {
   const { external, own, missing } = await chooseBroker();
   const leftOut = missingClients();
@@ -24,7 +28,7 @@ export default defineConfig(async () => {
         include: ['test/**/*.test.ts'],
         exclude: [INTEGRATION, CLIENTS],
         testTimeout: 30_000, // histories by the thousand, on a machine that may be busy
-        maxWorkers: availableParallelism(), // vitest's own choice is one less: on two cores one file after the other
+        maxWorkers: WORKERS,
       },
     },
     {
@@ -33,9 +37,7 @@ export default defineConfig(async () => {
         include: [INTEGRATION],
         exclude: NOT_ON_MOCK,
         globalSetup: ['test/harness/mock-setup.ts'],
-        // They wait more than they work.
-        maxWorkers: 4,
-        sequence: { groupOrder: 1 },
+        maxWorkers: WORKERS,
         testTimeout: 60_000,
       },
     },
@@ -44,8 +46,7 @@ export default defineConfig(async () => {
         name: 'clients',
         include: [CLIENTS],
         exclude: leftOut.map(({ file }) => file),
-        maxWorkers: 4,
-        sequence: { groupOrder: 1 },
+        maxWorkers: WORKERS,
         testTimeout: 60_000,
       },
     },
@@ -58,7 +59,7 @@ export default defineConfig(async () => {
       globalSetup: ['test/harness/global-setup.ts'],
       // One broker for all: a file at a time, so that a failure has one cause.
       fileParallelism: false,
-      sequence: { groupOrder: 2 },
+      sequence: { groupOrder: 1 },
       testTimeout: 60_000,
       hookTimeout: 120_000,
     };
