@@ -60,8 +60,8 @@ interface Running extends CommitJob {
   error: KafkaError | null;
   attempts: number;
   retryAt: number;
-  /** Partitions that were positioned anew since the call: its offsets say nothing about what may come there. */
-  rewound: Set<string>;
+  /** How often each of its partitions had been positioned when the call came. */
+  eras: ReadonlyMap<string, number>;
 }
 
 /**
@@ -72,8 +72,10 @@ export class Committer {
   #settings: CommitterSettings;
   #queue: Running[] = [];
   #inFlight: { requestId: number; membership: Membership; job: Running } | null = null;
-  /** What was acknowledged last of each partition since it was positioned. */
-  #acknowledged = new Map<string, number>();
+  /** How often a partition was positioned: what was committed before the last time says nothing about what may come after it. */
+  #eras = new Map<string, number>();
+  /** What was acknowledged last of each partition, and in which era that was asked for. */
+  #acknowledged = new Map<string, { readonly era: number; readonly offset: number }>();
   #membership: Membership | null = null;
   /** Thrown out of the group, and not on the way back yet: why nothing can be committed. */
   #expulsion: KafkaError | null = null;
@@ -95,16 +97,14 @@ export class Committer {
       error: null,
       attempts: 0,
       retryAt: 0,
-      rewound: new Set(),
+      eras: new Map(job.offsets.map((each) => [keyOf(each), this.#eras.get(keyOf(each)) ?? 0])),
     });
   }
 
-  /** Reading begins anew there, by an assignment or a seek: what was committed before says nothing about what may come. */
+  /** Reading begins anew there, by an assignment or a seek. */
   positioned(topic: string, partition: number): void {
-    const key = `${topic}-${partition}`;
-    this.#acknowledged.delete(key);
-    for (const job of this.#queue) job.rewound.add(key);
-    this.#inFlight?.job.rewound.add(key); // also one that has ended by its deadline
+    const key = keyOf({ topic, partition });
+    this.#eras.set(key, (this.#eras.get(key) ?? 0) + 1);
   }
 
   /**
@@ -235,18 +235,21 @@ export class Committer {
 
   #acknowledge(job: Running, answers: readonly CommitAnswer[]): void {
     for (const { topic, partition, errorCode } of answers) {
-      const key = `${topic}-${partition}`;
-      if (errorCode !== 0 || job.rewound.has(key)) continue;
+      if (errorCode !== 0) continue;
       const sent = job.left.find((offset) => offset.topic === topic && offset.partition === partition);
-      if (sent !== undefined) this.#acknowledged.set(key, sent.offset);
+      if (sent === undefined) continue;
+      const key = keyOf(sent);
+      this.#acknowledged.set(key, { era: job.eras.get(key) ?? 0, offset: sent.offset });
     }
   }
 
   #leaveOutCommitted(job: Running): void {
     if (job.mayGoBack === true) return;
-    const isCommitted = ({ topic, partition, offset }: OffsetToCommit): boolean =>
-      offset < (this.#acknowledged.get(`${topic}-${partition}`) ?? -1);
-    job.left = job.left.filter((offset) => !isCommitted(offset));
+    job.left = job.left.filter((each) => {
+      const key = keyOf(each);
+      const acknowledged = this.#acknowledged.get(key);
+      return acknowledged === undefined || acknowledged.era !== job.eras.get(key) || each.offset >= acknowledged.offset;
+    });
   }
 
   /** A commit that a rebalance waits for must not wait behind one that waits for the rebalance. */
@@ -275,6 +278,10 @@ export class Committer {
   }
 }
 
+function keyOf({ topic, partition }: { topic: string; partition: number }): string {
+  return `${topic}-${partition}`;
+}
+
 function names(offsets: readonly OffsetToCommit[]): string {
-  return offsets.map(({ topic, partition }) => `${topic}-${partition}`).join(', ');
+  return offsets.map(keyOf).join(', ');
 }

@@ -54,11 +54,11 @@ class World {
     return LOG_END;
   }
 
-  /** @param isNewest asked for after the last seek */
-  commit(offset: number, isNewest: boolean): void {
+  /** @param isNewest asked for after the last seek @param isOlder the application has asked for less than it had finished */
+  commit(offset: number, isNewest: boolean, isOlder: boolean): void {
     const first = this.firstUnhandled;
     assert.ok(offset <= first, `committed ${offset}, but ${first} was never finished`);
-    if (offset < this.committed) {
+    if (offset < this.committed && !isOlder) {
       assert.ok(offset >= this.mayGoBackTo, `went back from ${this.committed} to ${offset}`);
     }
     if (isNewest) this.mayGoBackTo = Infinity;
@@ -83,6 +83,8 @@ class Process {
   #hasReached = false;
   #seeks = 0;
   #seeksBefore = new Map<OffsetToCommit, number>();
+  /** Where the answer to a newer commit was lost, nobody can tell whether these go back: they are carried out as asked. */
+  #older = new Set<OffsetToCommit>();
 
   constructor(world: World) {
     this.#world = world;
@@ -119,8 +121,10 @@ class Process {
         const unit = this.units[step.which % Math.max(1, this.units.length)];
         if (unit === undefined || unit.next > this.#world.firstUnhandled) break;
         if (unit.next <= this.ledger.committed && this.ledger.committed <= this.ledger.finished) break;
+        const asked: OffsetToCommit = { ...PARTITION, offset: unit.next, leaderEpoch: 1, metadata: '' };
+        if (unit.next < this.ledger.finished) this.#older.add(asked);
         this.ledger.finishUpTo(unit.next, 1);
-        this.#commit('call', [{ ...PARTITION, offset: unit.next, leaderEpoch: 1, metadata: '' }]);
+        this.#commit('call', [asked]);
         break;
       }
       case 'reach':
@@ -233,7 +237,7 @@ class Process {
     this.#hasReached = true;
     if (this.#request.membership.generation !== this.#generation) return; // it refuses
     for (const each of this.#request.offsets)
-      this.#world.commit(each.offset, this.#seeksBefore.get(each) === this.#seeks);
+      this.#world.commit(each.offset, this.#seeksBefore.get(each) === this.#seeks, this.#older.has(each));
   }
 
   #answer(code: number): void {
@@ -291,6 +295,7 @@ class Process {
     const open = this.units.find(({ offsets }) => !offsets.every((offset) => this.#world.handled.has(offset)));
     assert.ok(finished <= (open?.next ?? LOG_END), 'the ledger passes unfinished work');
     assert.ok(this.#world.committed <= this.#world.firstUnhandled);
+    assert.ok(this.#world.committed >= this.acknowledged, 'an acknowledged commit was undone');
   }
 }
 
