@@ -39,11 +39,7 @@ function samsa(name: string, about: string, mode: string, node = process.execPat
     about: `samsa, ${about}`,
     prepare: () => {
       if (node === NODE_24) installPeers();
-      run(process.execPath, [
-        join(PACKAGE, 'node_modules', 'typescript', 'bin', 'tsc'),
-        '-p',
-        join(PACKAGE, 'tsconfig.build.json'),
-      ]);
+      run('npm', ['run', '--silent', 'build'], PACKAGE);
     },
     version: () => packageVersion(join(PACKAGE, 'package.json')),
     command: (task) => [node, join(import.meta.dirname, 'samsa.mjs'), ...positional(task), mode],

@@ -1,6 +1,6 @@
 import crc32Pure from 'crc-32';
 import Long from 'long';
-import { loadAccelerator } from './compression/accelerator.ts';
+import { accelerator } from './compression/accelerator.ts';
 
 /*
  * Messages of magic 0 and 1, from before Kafka 0.11 (KIP-98), as segments that have not been rewritten since still hold them:
@@ -20,12 +20,13 @@ const TIMESTAMP = 18;
 /** Of what `size` counts, for a message with neither key nor value. */
 const MIN_SIZE = [14, 22] as const;
 
-const native = loadAccelerator<{ crc32(bytes: Uint8Array): number }>('@node-rs/crc32');
+const native = accelerator<{ crc32(bytes: Uint8Array): number }>('@node-rs/crc32');
 
 /** CRC-32 (IEEE 802.3) of `bytes[start, end)`, unsigned. */
 export function crc32(bytes: Buffer, start: number, end: number): number {
   const range = bytes.subarray(start, end);
-  return native === null ? crc32Pure.buf(range) >>> 0 : native.crc32(range);
+  const library = native();
+  return library === null ? crc32Pure.buf(range) >>> 0 : library.crc32(range);
 }
 
 /** The records of one legacy batch in the format of magic 2. */
