@@ -26,7 +26,9 @@ export class Delivery<K, V> {
   #line: PartitionDelivery<K, V>[] = [];
   #current: PartitionDelivery<K, V> | null = null;
   #leftOfTurn = 0;
+  /** The first `#inHandCount` of these; as an array that keeps its length, or each record would cost a new one. */
   #inHand: PartitionDelivery<K, V>[] = [];
+  #inHandCount = 0;
   /** What was handed out is finished unit by unit, in any order; else by asking for more. */
   #isTracking = false;
   /** Who works on what is handed out, beside loops: `forEach` or `run`. */
@@ -116,7 +118,7 @@ export class Delivery<K, V> {
   remove(partitions: readonly TopicPartition[]): void {
     this.block(partitions);
     for (const delivery of this.#known(partitions)) {
-      this.#inHand = this.#inHand.filter((each) => each !== delivery);
+      this.#letGo(delivery);
       while (delivery.running > 0) this.endWork(delivery);
       this.#partitions.delete(partitionKey(delivery.topic, delivery.partition));
     }
@@ -124,7 +126,7 @@ export class Delivery<K, V> {
 
   seek(delivery: PartitionDelivery<K, V>, epoch: number, position: number): void {
     this.#leave(delivery);
-    this.#inHand = this.#inHand.filter((each) => each !== delivery);
+    this.#letGo(delivery);
     delivery.restart(epoch, position);
   }
 
@@ -154,19 +156,19 @@ export class Delivery<K, V> {
   }
 
   get hasInHand(): boolean {
-    return this.#inHand.length > 0 || this.#running > 0;
+    return this.#inHandCount > 0 || this.#running > 0;
   }
 
   /** The application asks for more, so it is done with what it has. */
   finishInHand(): void {
-    for (const delivery of this.#inHand) delivery.finish();
-    this.#inHand = [];
+    for (let i = 0; i < this.#inHandCount; i++) this.#inHand[i]?.finish();
+    this.#inHandCount = 0;
   }
 
   /** The application has let go of what it has without finishing it. */
   abandonInHand(): void {
-    for (const delivery of this.#inHand) delivery.isInHand = false;
-    this.#inHand = [];
+    for (const delivery of this.#inHand.slice(0, this.#inHandCount)) delivery.isInHand = false;
+    this.#inHandCount = 0;
   }
 
   /** Nobody waits any more for what works on records. */
@@ -266,7 +268,12 @@ export class Delivery<K, V> {
   #hold(delivery: PartitionDelivery<K, V>): void {
     if (delivery.isInHand) return;
     delivery.isInHand = true;
-    this.#inHand.push(delivery);
+    this.#inHand[this.#inHandCount++] = delivery;
+  }
+
+  #letGo(delivery: PartitionDelivery<K, V>): void {
+    this.#inHand = this.#inHand.slice(0, this.#inHandCount).filter((each) => each !== delivery);
+    this.#inHandCount = this.#inHand.length;
   }
 
   #enter(delivery: PartitionDelivery<K, V>): void {

@@ -15,6 +15,9 @@ export class HandlerJob<K, V> implements HandlerContext {
   /** Of `performance.now()`; 0 while it is not known whether the handler takes any time at all. */
   takenAt = 0;
   isAborted = false;
+  /** Its neighbours in the `JobList`. */
+  before: HandlerJob<K, V> | null = null;
+  behind: HandlerJob<K, V> | null = null;
   /** Ends the wait for a retry. */
   wake: (() => void) | null = null;
   #controller: AbortController | null = null;

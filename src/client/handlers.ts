@@ -21,7 +21,7 @@ export class Handlers<K, V> {
   async forEach(handler: RecordHandler<K, V>, options: ForEachOptions<K, V>): Promise<void> {
     if (typeof handler !== 'function')
       throw new ConfigError(`forEach() takes a function (record, context), not ${show(handler)}`);
-    const forEach = new ForEach(this.#host, handler, forEachSettings(options));
+    const forEach = new ForEach(this.#host, handler, forEachSettings(options), this.#maxPollRecords);
     this.#mustBeAlone();
     this.#forEach = forEach;
     try {

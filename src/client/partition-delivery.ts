@@ -60,6 +60,8 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   #isTaking = false;
   #source: RecordSource | null = null;
   #cursor: RecordCursor<K, V> | null = null;
+  /** The last slice of `#source` that was handed out; null once the cursor stands behind it. */
+  #cut: RecordSlice | null = null;
   #sourceNextOffset = -1;
 
   /** @param onOpened there is something to hand out, which was being decompressed */
@@ -73,7 +75,7 @@ export class PartitionDelivery<K, V> implements TopicPartition {
 
   /** Something to hand out: records, or the failure after them. */
   get hasSomething(): boolean {
-    if (this.#cursor !== null) return true;
+    if (this.#source !== null) return true;
     const first = this.#chunks[0];
     if (first instanceof ChunkReader && first.isWaiting) return false;
     return first !== undefined || this.failure !== null;
@@ -82,7 +84,7 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   /** All that the broker had when it was last asked is handed out. */
   get isAtEnd(): boolean {
     return (
-      this.#cursor === null &&
+      this.#source === null &&
       this.#chunks.length === 0 &&
       this.position >= 0 &&
       this.position >= this.endOffset &&
@@ -108,7 +110,7 @@ export class PartitionDelivery<K, V> implements TopicPartition {
    * committed, so that a restart begins there too (as in Java). What was fetched before a reset is handed out first.
    */
   startAt(offset: number, isReset: boolean): void {
-    if (this.#cursor !== null || this.#chunks.length > 0) {
+    if (this.#source !== null || this.#chunks.length > 0) {
       this.#chunks.push({ offset });
       return;
     }
@@ -138,6 +140,7 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     this.#chunks = [];
     this.#source = null;
     this.#cursor = null;
+    this.#cut = null;
   }
 
   /** What was handed out is done, unless that is said for each record by itself. */
@@ -165,7 +168,7 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     }
   }
 
-  /** At most `maxRecords`, cut only where a single wire batch holds more. @throws CorruptRecordError, or what is in `failure` */
+  /** `maxRecords` if there are so many, else what there is. @throws CorruptRecordError, or what is in `failure` */
   nextBatch(maxRecords: number): RecordBatch<K, V> | undefined {
     try {
       return this.#takeBatch(maxRecords);
@@ -189,20 +192,13 @@ export class PartitionDelivery<K, V> implements TopicPartition {
       const source = this.#source;
       if (cursor === null || source === null) break;
       const { at, index } = cursor;
-      const left = source.count - index;
-      const room = maxRecords - count;
-      if (left > room && count > 0) break;
-      if (left <= room) {
-        count += left;
-        if (left > 0) slices.push({ source, at, index, count: left });
-        this.#isTaking = count > 0;
-        this.#close();
-        continue;
-      }
-      cursor.skip(room - 1);
-      this.position = (cursor.next()?.offset ?? this.position) + 1;
-      slices.push({ source, at, index, count: room });
-      break;
+      const taken = Math.min(source.count - index, maxRecords - count);
+      const slice: RecordSlice = { source, at, index, count: taken, endAt: -1 };
+      if (index + taken < source.count) this.#leaveAt(slice, cursor);
+      if (taken > 0) slices.push(slice);
+      count += taken;
+      this.#isTaking = count > 0;
+      if (index + taken === source.count) this.#close();
     }
     if (slices.length === 0) return undefined;
     const { topic, partition, highWatermark, leaderEpoch, position: nextOffset } = this;
@@ -212,8 +208,36 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     return batch;
   }
 
+  /**
+   * The rest of the wire batch is for the next call. Where that begins is known when the application has been through the slice:
+   * so nobody walks the records twice.
+   */
+  #leaveAt(slice: RecordSlice, cursor: RecordCursor<K, V>): void {
+    const { source, index, count } = slice;
+    if (source.isDense) this.position = source.baseOffsetNumber + index + count;
+    else {
+      cursor.skip(count - 1);
+      this.position = (cursor.next()?.offset ?? this.position) + 1;
+      slice.endAt = cursor.at;
+    }
+    this.#cut = slice;
+    this.#cursor = null;
+  }
+
+  #goOnBehind({ source, at, index, count, endAt }: RecordSlice): void {
+    const cursor =
+      endAt < 0 ? new RecordCursor<K, V>(source, at, index) : new RecordCursor<K, V>(source, endAt, index + count);
+    if (endAt < 0) cursor.skip(count);
+    this.#cut = null;
+    this.#cursor = cursor;
+  }
+
   /** Opens the next batch that has records for the application. */
   #open(): boolean {
+    if (this.#cut !== null) {
+      this.#goOnBehind(this.#cut);
+      return true;
+    }
     for (;;) {
       const chunk = this.#chunks[0];
       if (chunk === undefined) {

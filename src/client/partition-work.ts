@@ -1,11 +1,43 @@
 import type { HandlerJob } from './handler-job.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
 
+/**
+ * Jobs in the order in which they were taken, as a chain that they hold themselves: one is added and taken out for every record, and
+ * a `Set` would take a new table every few of them.
+ */
+export class JobList<K, V> implements Iterable<HandlerJob<K, V>> {
+  first: HandlerJob<K, V> | null = null;
+  #last: HandlerJob<K, V> | null = null;
+
+  add(job: HandlerJob<K, V>): void {
+    job.before = this.#last;
+    if (this.#last === null) this.first = job;
+    else this.#last.behind = job;
+    this.#last = job;
+  }
+
+  /** Legal also for one that is not in it. */
+  delete(job: HandlerJob<K, V>): void {
+    const { before, behind } = job;
+    if (before !== null) before.behind = behind;
+    else if (this.first === job) this.first = behind;
+    else return;
+    if (behind !== null) behind.before = before;
+    else this.#last = before;
+    job.before = null;
+    job.behind = null;
+  }
+
+  *[Symbol.iterator](): Iterator<HandlerJob<K, V>> {
+    for (let job = this.first; job !== null; job = job.behind) yield job;
+  }
+}
+
 /** What handlers have of one partition: what runs, and what waits for something that runs. */
 export class PartitionWork<K, V> {
   readonly delivery: PartitionDelivery<K, V>;
   /** Begun or waiting, in the order of their offsets: the first one is the oldest unfinished. */
-  readonly jobs = new Set<HandlerJob<K, V>>();
+  readonly jobs = new JobList<K, V>();
   /** By what orders them: each has one that runs, and these wait behind it. */
   readonly lanes = new Map<number, HandlerJob<K, V>[]>();
   /** The oldest record that was given up since the partition was positioned: where reading goes on afterwards. */

@@ -71,6 +71,7 @@ export class Reading<K, V> {
     if (isIdle) this.#events.onWaiting();
     await arrival; // no turn of the event loop: a handler's end wakes, too
     this.#wake = null;
+    this.#readsToCheck = 0; // nobody knows how long that was
   }
 
   /** There may be something new. */
@@ -108,13 +109,19 @@ export class Reading<K, V> {
 
   /** The next batch; `done` after `end()`. */
   nextBatch(maxRecords: number): Promise<IteratorResult<RecordBatch<K, V>, undefined>> {
+    let isTurnOver: boolean;
     try {
       this.#comeForMore();
+      this.#readsToCheck = 0; // a batch is worth a look at the clock
+      isTurnOver = this.isTurnOver();
+      if (!this.#hasEnded && this.#failure === null && !isTurnOver) {
+        const batch = this.#delivery.nextBatch(maxRecords);
+        if (batch !== null) return Promise.resolve({ done: false, value: batch });
+      }
     } catch (error) {
       return Promise.reject(toKafkaError(error));
     }
-    this.#readsToCheck = 0; // a batch is worth a look at the clock
-    return this.#later(this.isTurnOver(), () => this.#delivery.nextBatch(maxRecords));
+    return this.#later(isTurnOver, () => this.#delivery.nextBatch(maxRecords));
   }
 
   /** Up to `maxRecords` in all, a batch per partition; empty when the time is up, or `end()` comes meanwhile. */
@@ -247,6 +254,11 @@ export class Reading<K, V> {
       this.#wake = null;
       this.#turnBeganAt = performance.now();
     }
+  }
+
+  /** Of `performance.now()`, when it was last looked at: some milliseconds ago at the most while records are taken. */
+  get clock(): number {
+    return this.#checkedAt;
   }
 
   /** Asked before every record: the event loop has to turn now. */

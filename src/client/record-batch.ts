@@ -8,6 +8,8 @@ export interface RecordSlice {
   readonly at: number;
   readonly index: number;
   readonly count: number;
+  /** Where the last record ended, once somebody has come past it; −1 before. */
+  endAt: number;
 }
 
 /**
@@ -61,9 +63,10 @@ export class RecordBatch<K = Buffer | null, V = Buffer | null> implements Iterab
    * @throws CorruptRecordError at a record whose bytes make no sense, and whatever `visit` throws
    */
   scan(visit: (view: RecordView) => void): void {
-    for (const { source, at, index, count } of this.slices) {
-      const cursor = new RecordCursor(source, at, index);
-      for (let left = count; left > 0 && cursor.advance(); left--) visit(cursor);
+    for (const slice of this.slices) {
+      const cursor = new RecordCursor(slice.source, slice.at, slice.index);
+      for (let left = slice.count; left > 0 && cursor.advance(); left--) visit(cursor);
+      slice.endAt = cursor.at;
     }
   }
 
@@ -88,16 +91,25 @@ class BatchIterator<K, V> implements IterableIterator<KafkaRecord<K, V>> {
     return this;
   }
 
+  /** With one `return`: an object that could have been made in two places is made indeed, where the compiler else leaves it out. */
   next(): IteratorResult<KafkaRecord<K, V>, undefined> {
+    let value: KafkaRecord<K, V> | undefined;
+    if (this.#left > 0 || this.#nextSlice()) {
+      this.#left--;
+      value = this.#cursor?.next();
+    }
+    return { done: value === undefined, value } as IteratorResult<KafkaRecord<K, V>, undefined>; // done without a value, and only then
+  }
+
+  #nextSlice(): boolean {
     while (this.#left === 0) {
+      const done = this.#slices[this.#slice - 1];
+      if (done !== undefined && this.#cursor !== null) done.endAt = this.#cursor.at;
       const slice = this.#slices[this.#slice++];
-      if (slice === undefined) return { done: true, value: undefined };
+      if (slice === undefined) return false;
       this.#cursor = new RecordCursor<K, V>(slice.source, slice.at, slice.index);
       this.#left = slice.count;
     }
-    this.#left--;
-    const record = this.#cursor?.next();
-    if (record === undefined) return { done: true, value: undefined };
-    return { done: false, value: record };
+    return true;
   }
 }

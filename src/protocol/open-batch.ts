@@ -129,6 +129,8 @@ function sourceOf(
     baseTimestamp: timestampType === 'LogAppendTime' ? batch.maxTimestamp : batch.baseTimestamp,
     baseOffset: batch.baseOffsetLong,
     count: recordCount,
+    // As many offsets as records, and they only go up.
+    isDense: batch.lastOffsetDelta === recordCount - 1,
     buffer: records,
     start,
     end,
@@ -163,6 +165,7 @@ function legacySource(
     baseTimestamp: converted.baseTimestamp,
     baseOffset: converted.baseOffset,
     count: converted.count,
+    isDense: false,
     buffer: messages,
     start: 0,
     end: converted.end,

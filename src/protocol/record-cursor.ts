@@ -142,7 +142,7 @@ export class RecordCursor<K = Buffer | null, V = Buffer | null> implements Recor
 
   get offset(): number {
     const offset = this.#source.baseOffsetNumber + this.offsetDelta;
-    if (!Number.isSafeInteger(offset)) throw unsafeOffset(this.#source.baseOffset.add(this.offsetDelta));
+    if (offset > Number.MAX_SAFE_INTEGER) throw unsafeOffset(this.#source.baseOffset.add(this.offsetDelta));
     return offset;
   }
 

@@ -36,6 +36,8 @@ export interface RecordSourceFields {
   readonly baseOffset: Long;
   /** How many records the batch says it has. */
   readonly count: number;
+  /** No offset is missing between the first record and the last: record `n` has offset delta `n`. */
+  readonly isDense: boolean;
   /** The frame itself, or what came out of the codec. */
   readonly buffer: Buffer;
   /** Where the records are in `buffer`. */
@@ -57,6 +59,7 @@ export class RecordSource implements RecordSourceFields {
   /** `baseOffset` as a double: exact below 2^53, else rounded, so that a sum is out of the safe range as well. */
   readonly baseOffsetNumber: number;
   readonly count: number;
+  readonly isDense: boolean;
   readonly buffer: Buffer;
   readonly start: number;
   readonly end: number;
@@ -77,6 +80,7 @@ export class RecordSource implements RecordSourceFields {
     this.baseOffset = fields.baseOffset;
     this.baseOffsetNumber = fields.baseOffset.toNumber();
     this.count = fields.count;
+    this.isDense = fields.isDense;
     this.buffer = fields.buffer;
     this.start = fields.start;
     this.end = fields.end;

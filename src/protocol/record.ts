@@ -57,7 +57,7 @@ export class KafkaRecord<K = Buffer | null, V = Buffer | null> implements Deseri
   /** @throws KafkaError above 2^53 − 1, where a number would be another offset: use `offsetLong`. */
   get offset(): number {
     const offset = this.source.baseOffsetNumber + this.offsetDelta;
-    if (!Number.isSafeInteger(offset)) throw unsafeOffset(this.offsetLong);
+    if (offset > Number.MAX_SAFE_INTEGER) throw unsafeOffset(this.offsetLong);
     return offset;
   }
 

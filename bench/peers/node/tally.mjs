@@ -14,20 +14,22 @@ const latencies = process.env.LATENCY === '1' ? new Float64Array(target) : null;
 const loop = process.env.LOOP === '1' ? monitorEventLoopDelay({ resolution: 1 }) : null;
 
 let records = 0;
-let bytes = 0;
-let lastBytes = 0;
-let offsets = 0;
 let first = 0;
+// In typed arrays: a number above 2^31 in a variable would be an object of its own, a new one per record.
+const sums = new Float64Array(2);
+const BYTES = 0;
+const LAST_BYTES = 1;
+const offsets = new Uint32Array(1); // modulo 2^32
 
 /** Looks at the value, the key and the offset; ends the process after the last record. */
 export function touch(value, key, offset) {
   if (records === 0) begin();
   if (value !== null && value !== undefined) {
-    bytes += value.length;
-    lastBytes += value[value.length - 1];
+    sums[BYTES] += value.length;
+    sums[LAST_BYTES] += value[value.length - 1];
   }
-  if (key !== null && key !== undefined) bytes += key.length;
-  offsets = (offsets + offset) >>> 0;
+  if (key !== null && key !== undefined) sums[BYTES] += key.length;
+  offsets[0] += offset;
   if (latencies !== null) latencies[records] = Number(process.hrtime.bigint() - value.readBigInt64BE(0)) / 1e6;
   if (++records === target) end();
 }
@@ -36,11 +38,11 @@ export function touch(value, key, offset) {
 export function touchRange(memory, valueStart, valueLength, keyLength, offset) {
   if (records === 0) begin();
   if (valueLength > 0) {
-    bytes += valueLength;
-    lastBytes += memory[valueStart + valueLength - 1];
+    sums[BYTES] += valueLength;
+    sums[LAST_BYTES] += memory[valueStart + valueLength - 1];
   }
-  if (keyLength > 0) bytes += keyLength;
-  offsets = (offsets + offset) >>> 0;
+  if (keyLength > 0) sums[BYTES] += keyLength;
+  offsets[0] += offset;
   if (++records === target) end();
 }
 
@@ -56,7 +58,8 @@ function end() {
   if (latencies !== null) more.latencies = quantiles(latencies.subarray(Number(process.env.LATENCY_SKIP ?? 0)).sort());
   if (loop !== null)
     more.loop = { p50: loop.percentile(50) / 1e6, p99: loop.percentile(99) / 1e6, max: loop.max / 1e6 };
-  console.log(JSON.stringify({ records, bytes, lastBytes, offsets, seconds, startMs, ...more }));
+  const [bytes, lastBytes] = sums;
+  console.log(JSON.stringify({ records, bytes, lastBytes, offsets: offsets[0], seconds, startMs, ...more }));
   process.exit(0);
 }
 
