@@ -1,6 +1,5 @@
-import crc32Pure from 'crc-32';
 import Long from 'long';
-import { accelerator } from './compression/accelerator.ts';
+import { accelerator, required } from './compression/accelerator.ts';
 
 /*
  * Messages of magic 0 and 1, from before Kafka 0.11 (KIP-98), as segments that have not been rewritten since still hold them:
@@ -21,12 +20,13 @@ const TIMESTAMP = 18;
 const MIN_SIZE = [14, 22] as const;
 
 const native = accelerator<{ crc32(bytes: Uint8Array): number }>('@node-rs/crc32');
+const pure = required<{ buf(bytes: Uint8Array): number }>('crc-32');
 
 /** CRC-32 (IEEE 802.3) of `bytes[start, end)`, unsigned. */
 export function crc32(bytes: Buffer, start: number, end: number): number {
   const range = bytes.subarray(start, end);
   const library = native();
-  return library === null ? crc32Pure.buf(range) >>> 0 : library.crc32(range);
+  return library === null ? pure().buf(range) >>> 0 : library.crc32(range);
 }
 
 /** The records of one legacy batch in the format of magic 2. */

@@ -1,12 +1,22 @@
 import { createRequire } from 'node:module';
 
 /**
- * A way to an optional native package that loads it when it is first wanted: a consumer without snappy topics need not wait for
- * snappy at its start. What it gives is chosen once, so that one process never mixes both; see `loadAccelerator`.
+ * A value that is made when it is first wanted, and then stays: a consumer without snappy topics need not wait for snappy at its
+ * start, and one with a native CRC not for the tables of the other.
  */
+export function lazily<T>(make: () => T): () => T {
+  let made: { value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
+}
+
+/** A way to a package of CommonJS, loaded when it is first wanted. */
+export function required<T>(name: string): () => T {
+  return lazily(() => createRequire(import.meta.url)(name) as T); // an npm package's shape cannot be checked here, only named
+}
+
+/** The same to an optional native one. What it gives is chosen once, so that one process never mixes both; see `loadAccelerator`. */
 export function accelerator<T>(name: string): () => T | null {
-  let loaded: T | null | undefined;
-  return () => (loaded === undefined ? (loaded = loadAccelerator<T>(name)) : loaded);
+  return lazily(() => loadAccelerator<T>(name));
 }
 
 /**

@@ -39,7 +39,7 @@ export class DecompressionError extends Error {
 
 /** As it is, or a copy where it is a small part of the memory behind it, which whoever keeps a record would keep as well. */
 export function withoutWaste(output: Buffer): Buffer {
-  if (output.buffer.byteLength - output.length <= output.length >>> 3) return output;
+  if (output.buffer.byteLength - output.length <= output.length >>> 1) return output;
   const exact = Buffer.allocUnsafeSlow(output.length);
   output.copy(exact);
   return exact;
