@@ -107,6 +107,24 @@ const librdkafka: Client = {
   command: (task) => [join(BUILD, 'librdkafka'), ...positional(task)],
 };
 
+/** Its default compares none; samsa, Java, franz-go and Sarama do. */
+const librdkafkaChecking: Client = {
+  ...librdkafka,
+  name: 'librdkafka-crc',
+  about: 'the same with check.crcs=true',
+  environment: { CHECK_CRCS: '1' },
+};
+
+const rust: Client = {
+  name: 'rust',
+  about: 'the rdkafka crate on librdkafka, a poll loop',
+  prepare: () =>
+    run('cargo', ['build', '--release', '--quiet', '--target-dir', join(BUILD, 'rust')], join(PEERS, 'rust')),
+  version: () =>
+    `0.39.0 on ${execFileSync(join(BUILD, 'rust', 'release', 'consume'), ['--version'], { encoding: 'utf8' }).trim()}`,
+  command: (task) => [join(BUILD, 'rust', 'release', 'consume'), ...positional(task)],
+};
+
 const java: Client = {
   name: 'java',
   about: "Kafka's own consumer, a poll loop",
@@ -143,6 +161,8 @@ export const CLIENTS: readonly Client[] = [
   samsa('samsa-each', 'forEach() with an async handler', 'each'),
   samsa('samsa-24', 'batches() on Node 24', 'batches', NODE_24),
   librdkafka,
+  librdkafkaChecking,
+  rust,
   go('franz', 'franz-go', 'github.com/twmb/franz-go'),
   go('sarama', 'Sarama', 'github.com/IBM/sarama'),
   go('kafkago', 'kafka-go', 'github.com/segmentio/kafka-go'),
