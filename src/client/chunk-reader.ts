@@ -1,8 +1,9 @@
 import type { FetchedRecords } from '../fetch/partition.ts';
 import { TransactionFilter } from '../fetch/transactions.ts';
-import { WireBatchReader, type WireBatch } from '../protocol/record-batch.ts';
+import { WireBatch, WireBatchReader, type RecordContext } from '../protocol/record-batch.ts';
 import { isWorthOpeningAside, openBatch, openBatchAside, type OpenOptions } from '../protocol/open-batch.ts';
 import type { RecordSource } from '../protocol/record.ts';
+import type { FrameTenant } from './frames.ts';
 
 /** What comes next in a chunk: a batch to read from, or only offsets to go past. */
 export interface ChunkStep {
@@ -10,6 +11,13 @@ export interface ChunkStep {
   readonly source: RecordSource | null;
   /** Where reading goes on after it. */
   readonly nextOffset: number;
+}
+
+export interface ChunkEvents {
+  /** The batch that `next` could not give yet is there. */
+  onOpened(chunk: ChunkReader): void;
+  /** What the chunk had in `left` is in `copy` now. */
+  onMoved(left: Buffer, copy: Buffer): void;
 }
 
 /** A batch that is being decompressed off the main thread, or was. */
@@ -24,33 +32,47 @@ interface Opening {
  * The bytes of one partition in one Fetch response, batch by batch: leaves out control batches and, for `read_committed`,
  * those of aborted transactions; opens the others, large compressed ones off the main thread and one ahead.
  */
-export class ChunkReader {
+export class ChunkReader implements FrameTenant {
   readonly epoch: number;
-  readonly #records: FetchedRecords;
+  /** The position after the last batch. */
+  readonly nextOffset: number;
+  readonly #context: RecordContext;
   readonly #options: OpenOptions;
-  readonly #onOpened: (chunk: ChunkReader) => void;
-  readonly #reader: WireBatchReader;
+  readonly #events: ChunkEvents;
+  #bytes: Buffer;
+  #reader: WireBatchReader;
   readonly #filter: TransactionFilter | null;
   #opening: Opening | null = null;
   #ahead: WireBatch | null = null;
 
-  /** @param onOpened the batch that `next` could not give yet is there */
-  constructor(records: FetchedRecords, epoch: number, options: OpenOptions, onOpened: (chunk: ChunkReader) => void) {
+  constructor(records: FetchedRecords, epoch: number, options: OpenOptions, events: ChunkEvents) {
     this.epoch = epoch;
-    this.#records = records;
+    this.#context = { topic: records.topic, partition: records.partition }; // not `records`, which keeps the frame
+    this.nextOffset = records.nextOffset;
     this.#options = options;
-    this.#onOpened = onOpened;
-    this.#reader = new WireBatchReader(records.bytes, records);
+    this.#events = events;
+    this.#bytes = records.bytes;
+    this.#reader = new WireBatchReader(records.bytes, this.#context);
     this.#filter = records.abortedTransactions.length > 0 ? new TransactionFilter(records.abortedTransactions) : null;
   }
 
   get sizeInBytes(): number {
-    return this.#records.bytes.length;
+    return this.#bytes.length;
   }
 
-  /** The position after the last batch. */
-  get nextOffset(): number {
-    return this.#records.nextOffset;
+  get memory(): ArrayBufferLike {
+    return this.#bytes.buffer;
+  }
+
+  /** Whole, so that positions stay what they are. */
+  moveOut(): void {
+    const left = this.#bytes;
+    const copy = Buffer.allocUnsafeSlow(left.length);
+    left.copy(copy);
+    this.#bytes = copy;
+    if (this.#ahead !== null) this.#ahead = new WireBatch(copy, this.#ahead.position);
+    this.#reader = new WireBatchReader(copy, this.#context, this.#reader.position);
+    this.#events.onMoved(left, copy);
   }
 
   /** The next batch is being decompressed: `next` has nothing until `onOpened`. */
@@ -79,7 +101,7 @@ export class ChunkReader {
       const opening = this.#beginOpening(batch);
       return opening.isSettled ? this.#takeOpened(opening) : null; // one that cannot even begin is settled at once
     }
-    return { source: openBatch(batch, this.#records, this.#options), nextOffset };
+    return { source: openBatch(batch, this.#context, this.#options), nextOffset };
   }
 
   #takeOpened(opening: Opening): ChunkStep | null {
@@ -97,18 +119,18 @@ export class ChunkReader {
   /** Control batches are never delivered. In the order of the batches: the filter follows the transactions' markers. */
   #isWanted(batch: WireBatch): boolean {
     if (this.#filter === null) return !batch.isControl;
-    return this.#filter.isWanted(batch, () => openBatch(batch, this.#records, this.#options));
+    return this.#filter.isWanted(batch, () => openBatch(batch, this.#context, this.#options));
   }
 
   #beginOpening(batch: WireBatch): Opening {
     const opening: Opening = { nextOffset: batch.nextOffset, source: null, error: null, isSettled: false };
     this.#opening = opening;
     let hasReturned = false;
-    openBatchAside(batch, this.#records, this.#options, (error, source) => {
+    openBatchAside(batch, this.#context, this.#options, (error, source) => {
       opening.source = source;
       opening.error = error;
       opening.isSettled = true;
-      if (hasReturned) this.#onOpened(this);
+      if (hasReturned) this.#events.onOpened(this);
     });
     hasReturned = true;
     return opening;

@@ -49,7 +49,10 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   maxPollRecords?: number;
   /** Default 1. */
   fetchMinBytes?: number;
-  /** Per response, and for all that is buffered of partitions that are not paused. Default 52428800. */
+  /**
+   * Per response, and for all that is buffered of partitions that are not paused; the memory behind that is at most twice as much.
+   * Default 52428800.
+   */
   fetchMaxBytes?: number;
   /** How long the broker may wait for `fetchMinBytes`. Default 500. */
   fetchMaxWaitMs?: number;

@@ -5,10 +5,13 @@ import type { OpenOptions } from '../protocol/open-batch.ts';
 import { RecordCursor } from '../protocol/record-cursor.ts';
 import type { Deserializers, KafkaRecord, RecordSource } from '../protocol/record.ts';
 import { ChunkReader, type ChunkStep } from './chunk-reader.ts';
+import type { Frames } from './frames.ts';
 import { RecordBatch, type RecordSlice } from './record-batch.ts';
 
 export interface DeliveryOptions extends OpenOptions {
   deserializers: Deserializers;
+  /** Of all partitions. */
+  frames: Frames<ChunkReader>;
   /** Bytes of a chunk are used up or dropped. */
   release: (partition: TopicPartition & { epoch: number }, bytes: number) => void;
 }
@@ -97,11 +100,14 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     this.endOffset = records.endOffset;
     // Without bytes only the high watermark is news: records before `nextOffset` may still be waiting here.
     if (records.bytes.length === 0) return;
-    this.#chunks.push(
-      new ChunkReader(records, this.epoch, this.#options, (chunk) => {
+    const added = new ChunkReader(records, this.epoch, this.#options, {
+      onOpened: (chunk) => {
         if (this.#chunks[0] === chunk) this.#onOpened(); // else dropped meanwhile
-      }),
-    );
+      },
+      onMoved: (left, copy) => this.#move(left, copy),
+    });
+    this.#chunks.push(added);
+    this.#options.frames.moveIn(added);
     this.isEndReported = false;
   }
 
@@ -224,6 +230,15 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     this.#cursor = null;
   }
 
+  /** The open batch goes along, or it would keep the frame. */
+  #move(left: Buffer, copy: Buffer): void {
+    const source = this.#source;
+    if (source?.buffer !== left) return; // decompressed, or not open
+    this.#source = source.in(copy);
+    if (this.#cut !== null) this.#cut = { ...this.#cut, source: this.#source };
+    if (this.#cursor !== null) this.#cursor = new RecordCursor(this.#source, this.#cursor.at, this.#cursor.index);
+  }
+
   #goOnBehind({ source, at, index, count, endAt }: RecordSlice): void {
     const cursor =
       endAt < 0 ? new RecordCursor<K, V>(source, at, index) : new RecordCursor<K, V>(source, endAt, index + count);
@@ -316,6 +331,7 @@ export class PartitionDelivery<K, V> implements TopicPartition {
 
   #release(chunk: ChunkReader): void {
     const { topic, partition } = this;
+    this.#options.frames.leave(chunk);
     this.#options.release({ topic, partition, epoch: chunk.epoch }, chunk.sizeInBytes);
   }
 }

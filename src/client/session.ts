@@ -7,6 +7,7 @@ import { Commits, type CommitCallback } from './commits.ts';
 import { Delivery } from './delivery.ts';
 import { Engine } from './engine.ts';
 import type { Committed } from './events.ts';
+import { Frames } from './frames.ts';
 import { stderrLogger } from './logger.ts';
 import { Handlers } from './handlers.ts';
 import { Lookups } from './lookups.ts';
@@ -66,6 +67,7 @@ export class Session<K, V> {
         maxDecompressedBytes: settings.maxDecompressedBytes,
         codecs: options.codecs === undefined ? undefined : codecTable(options.codecs),
         deserializers: { key: options.keyDeserializer, value: options.valueDeserializer },
+        frames: new Frames(settings.fetchMaxBytes),
         release: (partition, bytes) => this.#engine.send({ type: 'release', ...partition, bytes }),
       },
       settings.maxPollRecords,

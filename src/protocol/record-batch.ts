@@ -198,11 +198,13 @@ export class WireBatch {
 export class WireBatchReader {
   readonly #bytes: Buffer;
   readonly #context: RecordContext;
-  #position = 0;
+  #position: number;
 
-  constructor(bytes: Buffer, context: RecordContext) {
+  /** @param position where another reader of the same bytes stood */
+  constructor(bytes: Buffer, context: RecordContext, position = 0) {
     this.#bytes = bytes;
     this.#context = context;
+    this.#position = position;
   }
 
   /** Where the next batch starts. An error leaves it where it was. */

@@ -90,6 +90,13 @@ export class RecordSource implements RecordSourceFields {
     this.memoryStart = fields.buffer.byteOffset;
   }
 
+  /** The same records in a copy of `buffer`. */
+  in(buffer: Buffer): RecordSource {
+    const copy = new RecordSource({ ...this, buffer });
+    copy.deserializers = this.deserializers;
+    return copy;
+  }
+
   /** The error for record number `index`, whose bytes make no sense at `at` of `buffer`. */
   corruptRecord(message: string, index: number, at: number): CorruptRecordError {
     const { topic, partition, baseOffset, baseOffsetNumber } = this;

@@ -12,6 +12,7 @@ import { encodeRecordBatch } from '../../src/testing/record-batch-writer.ts';
 import { batch, DeliveryRig } from './partition-rig.ts';
 
 const OPTIONS = { checkCrcs: true, maxDecompressedBytes: 10 << 20 };
+const QUIET = { onOpened: () => undefined, onMoved: () => undefined };
 const ABORT = { key: Buffer.from([0, 0, 0, 0]), value: Buffer.alloc(6) };
 const COMMIT = { key: Buffer.from([0, 0, 0, 1]), value: Buffer.alloc(6) };
 
@@ -47,7 +48,7 @@ function offsetsIn(step: ChunkStep | null): number[] {
 describe('large compressed batches', () => {
   it('come later, in their order, the next one while the application has the first', async () => {
     const onOpened = vi.fn();
-    const chunk = new ChunkReader(fetched([large(0), large(2), batch(4, 2)]), 1, OPTIONS, onOpened);
+    const chunk = new ChunkReader(fetched([large(0), large(2), batch(4, 2)]), 1, OPTIONS, { ...QUIET, onOpened });
     expect(chunk.next(0)).toBeNull();
     expect(chunk.isWaiting).toBe(true);
     expect(chunk.next(0)).toBeNull();
@@ -64,13 +65,13 @@ describe('large compressed batches', () => {
   it('a damaged one is thrown when it is its turn', async () => {
     const bad = large(2);
     bad.writeUInt32BE(0, 17); // CRC
-    const chunk = new ChunkReader(fetched([large(0), bad]), 1, OPTIONS, () => undefined);
+    const chunk = new ChunkReader(fetched([large(0), bad]), 1, OPTIONS, QUIET);
     chunk.next(0);
     await vi.waitFor(() => expect(chunk.isWaiting).toBe(false));
     expect(offsetsIn(chunk.next(0))).toEqual([0, 1]);
     await vi.waitFor(() => expect(chunk.isWaiting).toBe(false));
     expect(() => chunk.next(2)).toThrow(CorruptRecordError);
-    const alone = new ChunkReader(fetched([bad]), 1, OPTIONS, () => expect.unreachable());
+    const alone = new ChunkReader(fetched([bad]), 1, OPTIONS, { ...QUIET, onOpened: () => expect.unreachable() });
     expect(() => alone.next(2)).toThrow(CorruptRecordError);
   });
 
@@ -83,7 +84,7 @@ describe('large compressed batches', () => {
       () => Promise.resolve(new Uint8Array(OPTIONS.maxDecompressedBytes + 1)),
     ]) {
       const options = { ...OPTIONS, codecs: table(decompressAsync) };
-      const chunk = new ChunkReader(fetched([large(0)]), 1, options, () => undefined);
+      const chunk = new ChunkReader(fetched([large(0)]), 1, options, QUIET);
       chunk.next(0);
       await vi.waitFor(() => expect(chunk.isWaiting).toBe(false));
       expect(() => chunk.next(0)).toThrow(CorruptRecordError);
@@ -124,7 +125,7 @@ describe('read_committed', () => {
     encodeRecordBatch([what], { baseOffset, producerId, producerEpoch: 0, transactional: true, control: true });
 
   function delivered(bytes: Buffer[], aborted: [number, number][]): number[] {
-    const chunk = new ChunkReader(fetched(bytes, aborted), 1, OPTIONS, () => undefined);
+    const chunk = new ChunkReader(fetched(bytes, aborted), 1, OPTIONS, QUIET);
     const offsets: number[] = [];
     for (let step = chunk.next(0); step !== null; step = chunk.next(0)) offsets.push(...offsetsIn(step));
     return offsets;

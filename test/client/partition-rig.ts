@@ -1,6 +1,8 @@
 /** Deliveries fed by hand, with the bytes that they give back counted. */
 import type { FetchedRecords } from '../../src/fetch/partition.ts';
+import type { ChunkReader } from '../../src/client/chunk-reader.ts';
 import { Delivery } from '../../src/client/delivery.ts';
+import { Frames } from '../../src/client/frames.ts';
 import type { PartitionDelivery } from '../../src/client/partition-delivery.ts';
 import type { RecordBatch } from '../../src/client/record-batch.ts';
 import { encodeRecordBatch, type BatchOptions } from '../../src/testing/record-batch-writer.ts';
@@ -26,15 +28,18 @@ export class DeliveryRig {
   released: { partition: number; epoch: number; bytes: number }[] = [];
   available = 0;
   readonly delivery: Delivery<Bytes, Bytes>;
+  readonly frames: Frames<ChunkReader>;
   #epoch = 0;
   #nextFetch = new Map<number, number>();
 
-  constructor({ turn = 500, checkCrcs = true } = {}) {
+  constructor({ turn = 500, checkCrcs = true, mostWasteBytes = Infinity } = {}) {
+    this.frames = new Frames(mostWasteBytes);
     this.delivery = new Delivery(
       {
         checkCrcs,
         maxDecompressedBytes: 1 << 20,
         deserializers: {},
+        frames: this.frames,
         release: ({ partition, epoch }, bytes) => {
           this.outstanding -= bytes;
           this.released.push({ partition, epoch, bytes });
@@ -65,7 +70,7 @@ export class DeliveryRig {
     ...batches: Buffer[]
   ): void {
     const { topic, partition, epoch } = delivery;
-    const bytes = Buffer.concat(batches);
+    const bytes = batches.length === 1 && batches[0] !== undefined ? batches[0] : Buffer.concat(batches);
     this.outstanding += bytes.length;
     const fetchOffset = this.#nextFetch.get(partition) ?? 0;
     this.#nextFetch.set(partition, nextOffset);
