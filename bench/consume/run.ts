@@ -2,7 +2,7 @@
  * Whole consumers on a real broker, each a process of its own, in turns (A B C A B C …), so that whatever else the
  * machine does hits all alike; medians count:
  *
- *   npx tsx bench/consume/run.ts [--rounds 5] [--topics small,kv,…] [--clients samsa,librdkafka,…] [--write]
+ *   npx tsx bench/consume/run.ts [--rounds 5] [--topics small,kv,…] [--clients samsa,librdkafka,…] [--records N] [--write]
  *
  * The broker is a JVM that keeps its data in .cache/bench, so that the topics are filled once. All clients join a group of one;
  * count, bytes, the sum of the values' last bytes and the sum of the offsets must be equal. `--write` puts the figures into
@@ -23,13 +23,18 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '5' },
     topics: { type: 'string', default: TOPICS.map(({ name }) => name).join(',') },
     clients: { type: 'string', default: CLIENTS.map(({ name }) => name).join(',') },
+    /** Read only so many of each topic: what a process costs before it is warm. */
+    records: { type: 'string', default: 'Infinity' },
     write: { type: 'boolean', default: false },
     /** Fill the topics anew. */
     fresh: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(flags.rounds);
-const topics = named(TOPICS, flags.topics, 'topic');
+const most = Number(flags.records);
+if (flags.write && most !== Infinity) throw new Error('--write is for whole topics');
+const filled = named(TOPICS, flags.topics, 'topic');
+const topics = filled.map((topic) => ({ ...topic, records: Math.min(topic.records, most) }));
 const clients = named(CLIENTS, flags.clients, 'client').filter((client) => {
   try {
     client.prepare();
@@ -48,7 +53,7 @@ const broker = await startJvmBroker({ heap: '1g', dataDir });
 const rows: Row[] = [];
 const runs: Run[] = [];
 try {
-  await provideTopics(broker, topics);
+  await provideTopics(broker, filled);
   for (const topic of topics) {
     for (let round = 0; round <= rounds; round++) {
       for (const client of clients) {
