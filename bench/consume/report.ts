@@ -1,11 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { barChart } from '../chart.ts';
 import type { Client } from './clients.ts';
 import type { Run } from './measure.ts';
 import { RESULTS } from './places.ts';
-import type { BenchTopic } from './topics.ts';
+import { TOPICS, type BenchTopic } from './topics.ts';
 
 export interface Row {
   readonly client: string;
@@ -49,6 +49,11 @@ export function printTable(topic: BenchTopic, rows: readonly Row[]): void {
   );
 }
 
+interface Result {
+  readonly topic: { readonly name: string; readonly about: string };
+  readonly medians: readonly Row[];
+}
+
 /** Results of topics that were not measured this time stay as they were. */
 export function writeResults(
   topics: readonly BenchTopic[],
@@ -84,25 +89,34 @@ export function machine(): object {
   };
 }
 
-export function writeChart(topics: readonly BenchTopic[], rows: readonly Row[]): void {
-  const chart = barChart({
+/** Pictures of all results there are: the README's of the first topic, another of the rest. */
+export function writeCharts(): void {
+  const results = TOPICS.flatMap(({ name }) => {
+    const file = join(RESULTS, `consume-${name}.json`);
+    return existsSync(file) ? [JSON.parse(readFileSync(file, 'utf8')) as Result] : []; // as `writeResults` has made it
+  });
+  const [first, ...rest] = results;
+  if (first !== undefined) writeFileSync(join(RESULTS, '..', 'consume.svg'), chartOf([first]));
+  if (rest.length > 0) writeFileSync(join(RESULTS, '..', 'consume-more.svg'), chartOf(rest));
+}
+
+function chartOf(results: readonly Result[]): string {
+  return barChart({
     title: 'CPU seconds per million records, whole consumers in a group',
     subtitle: 'user and system time of the whole process; shorter is better',
     ownScales: true,
-    groups: topics.map(({ name, about }) => ({
+    groups: results.map(({ topic: { name, about }, medians }) => ({
       title: `${name}: ${about}`,
-      bars: rows
-        .filter((row) => row.topic === name)
+      bars: [...medians]
         .sort((a, b) => a.cpuSecondsPerMillionRecords - b.cpuSecondsPerMillionRecords)
-        .map((row) => ({
-          label: row.client === 'null' ? 'read and thrown away' : row.client,
-          value: row.cpuSecondsPerMillionRecords,
-          note: `${row.millionRecordsPerSecond} M records/s`,
-          isAccented: row.client.startsWith('samsa'),
+        .map(({ client, cpuSecondsPerMillionRecords: value, millionRecordsPerSecond: rate }) => ({
+          label: client === 'null' ? 'read and thrown away' : client,
+          value,
+          note: `${rate} M records/s`,
+          isAccented: client.startsWith('samsa'),
         })),
     })),
   });
-  writeFileSync(join(RESULTS, '..', 'consume.svg'), chart);
 }
 
 export function median(values: readonly number[]): number {

@@ -6,7 +6,7 @@
  *
  * The broker is a JVM that keeps its data in .cache/bench, so that the topics are filled once. All clients join a group of one;
  * count, bytes, the sum of the values' last bytes and the sum of the offsets must be equal. `--write` puts the figures into
- * bench/results/consume-TOPIC.json and the chart into bench/consume.svg.
+ * bench/results/consume-TOPIC.json and the charts into bench/consume.svg and bench/consume-more.svg.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { startJvmBroker } from '../../test/harness/jvm-broker.ts';
 import { CLIENTS, named } from './clients.ts';
 import { measure, type Run } from './measure.ts';
 import { BUILD } from './places.ts';
-import { printTable, rowOf, writeChart, writeResults, type Row } from './report.ts';
+import { printTable, rowOf, writeCharts, writeResults, type Row } from './report.ts';
 import { provideTopics, TOPICS } from './topics.ts';
 
 const { values: flags } = parseArgs({
@@ -74,7 +74,7 @@ try {
 if (flags.write) {
   const command = `npx tsx bench/consume/run.ts --rounds ${rounds} --topics ${flags.topics} --clients ${clients.map(({ name }) => name).join(',')} --write`;
   writeResults(topics, rows, runs, command);
-  writeChart(topics, rows);
+  writeCharts();
 }
 
 function check(topic: string, records: number): void {

@@ -22,13 +22,14 @@ consumer.subscribe([topic], {
 process.stdin.once('data', () => consumer.resume(consumer.assignment()));
 let count = 0;
 let sum = 0;
-let reported = performance.now();
+const report = () => {
+  if (count > 0) process.stdout.write(`${count}\n`);
+  count = 0;
+};
+consumer.on('partitionEnd', report); // nothing is left of one, and nothing of the others is there
 for await (const batch of consumer.batches()) {
   for (const { value } of batch) sum += value[0];
   count += batch.recordCount;
-  if (count < REPORT_EVERY && performance.now() - reported < 10) continue;
-  process.stdout.write(`${count}\n`);
-  count = 0;
-  reported = performance.now();
+  if (count >= REPORT_EVERY) report();
 }
 if (sum < 0) throw new Error('unreachable');

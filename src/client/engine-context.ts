@@ -19,6 +19,8 @@ export interface EngineContext {
   emit(event: EngineEvent): void;
   /** After every answer: asks all machines what is to be done next. */
   step(): void;
+  /** The same once the application has had a chance at what there is. */
+  stepSoon(): void;
   /** Ask for the metadata of all topics that matter, and of these. */
   refreshMetadata(topics: readonly string[]): void;
   /** Nothing goes on after this; the application hears of it at its next read. */

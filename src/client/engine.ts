@@ -37,6 +37,7 @@ export class Engine implements EnginePort, EngineContext {
   readonly #timer = new Timer(() => this.step());
   #inbox: EngineCommand[] = [];
   #isStepping = false;
+  #soon: NodeJS.Immediate | null = null;
   #isStarted = false;
   #isAlone = false;
   #autoCommitAt = Infinity;
@@ -146,6 +147,13 @@ export class Engine implements EnginePort, EngineContext {
       this.#isStepping = false;
     }
     if (!this.#isClosed) this.#timer.set(this.#deadline(), now);
+  }
+
+  stepSoon(): void {
+    this.#soon ??= setImmediate(() => {
+      this.#soon = null;
+      this.step();
+    });
   }
 
   get #isFetching(): boolean {

@@ -22,6 +22,8 @@ import * as requests from './requests.ts';
 /** Headers, and what is said of each partition, aborted transactions included. */
 const ANSWER_OVERHEAD_BYTES = 256 * 1024;
 
+const SMALL_ANSWER_BYTES = 16 * 1024;
+
 /** Turns what the fetcher decides into requests, and their answers into what the fetcher wants to hear. */
 export class FetchDriver {
   readonly fetcher: Fetcher;
@@ -92,7 +94,10 @@ export class FetchDriver {
     }
   }
 
-  /** The next requests leave before the application sees a record of this answer: `step` comes right after it. */
+  /**
+   * After an answer the next requests leave before the application sees a record of it. But for a small one: whoever gets few records
+   * waits for each, and planning and sending would take longer than all the way to the application.
+   */
   async #request(id: number, work: () => Promise<readonly FetchAction[]>): Promise<void> {
     let actions: readonly FetchAction[];
     try {
@@ -102,7 +107,8 @@ export class FetchDriver {
     }
     if (this.#engine.isClosed) return;
     this.#perform(actions);
-    this.#engine.step();
+    if (isSmall(actions)) this.#engine.stepSoon();
+    else this.#engine.step();
   }
 
   async #fetch(action: FetchAction & { type: 'fetch' }): Promise<readonly FetchAction[]> {
@@ -160,6 +166,13 @@ export class FetchDriver {
     const offsets = await askCommitted(this.#engine, action.partitions);
     return offsetsFetched(this.fetcher, action.id, offsets, this.#engine.now());
   }
+}
+
+/** Records, and not many. */
+function isSmall(actions: readonly FetchAction[]): boolean {
+  let bytes = 0;
+  for (const action of actions) if (action.type === 'records') bytes += action.bytes.length;
+  return bytes > 0 && bytes <= SMALL_ANSWER_BYTES;
 }
 
 /** As much as the broker was asked for; what a batch has beyond it (KIP-74) comes as its bytes come. */
