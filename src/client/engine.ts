@@ -12,12 +12,9 @@ import type { GroupMember } from './group-member.ts';
 import { LookupDriver } from './lookup-driver.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { MetadataWatch } from './metadata-watch.ts';
-import type { EngineCommand, EngineEvent, EnginePort } from './port.ts';
+import { NO_MEMBERSHIP, type EngineCommand, type EngineEvent, type EnginePort } from './port.ts';
 import { Timer } from './timer.ts';
 import type { Settings } from './validate.ts';
-
-/** In whose name a consumer without a subscription commits. */
-const NO_MEMBERSHIP = { memberId: '', generation: -1 };
 
 /**
  * What lies behind `Consumer`: owns the connections and, through its drivers, the machines of group, fetch and commit.
@@ -37,7 +34,7 @@ export class Engine implements EnginePort, EngineContext {
   readonly #timer = new Timer(() => this.step());
   #inbox: EngineCommand[] = [];
   #isStepping = false;
-  #soon: NodeJS.Immediate | null = null;
+  #isStepDue = false;
   #isStarted = false;
   #isAlone = false;
   #autoCommitAt = Infinity;
@@ -150,8 +147,10 @@ export class Engine implements EnginePort, EngineContext {
   }
 
   stepSoon(): void {
-    this.#soon ??= setImmediate(() => {
-      this.#soon = null;
+    if (this.#isStepDue) return;
+    this.#isStepDue = true;
+    setImmediate(() => {
+      this.#isStepDue = false;
       this.step();
     });
   }

@@ -3,6 +3,9 @@ import type { KafkaError } from '../errors.ts';
 import type { BrokerMetrics } from './metrics.ts';
 import type { FetchedRecords, PositionEvent, StartAt, TopicPartition } from '../fetch/partition.ts';
 
+/** Of who is in no group: in this name a consumer without a subscription commits. */
+export const NO_MEMBERSHIP = { memberId: '', generation: -1 };
+
 /**
  * The one narrow way between `Consumer`, which the application holds, and the engine, which holds the connections, the
  * group and the fetches. Plain data both ways and no answers but events, so that the engine may live in another thread.

@@ -13,7 +13,7 @@ import { Handlers } from './handlers.ts';
 import { Lookups } from './lookups.ts';
 import type { ConsumerOptions } from './options.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
-import type { EngineEvent, EnginePort } from './port.ts';
+import { NO_MEMBERSHIP, type EngineEvent, type EnginePort } from './port.ts';
 import { PositionWaits } from './position-waits.ts';
 import { Reading } from './reading.ts';
 import { Metrics } from './metrics.ts';
@@ -24,7 +24,6 @@ import type { Settings } from './validate.ts';
 
 /** The end of the time for `close()` that is kept for the commit and the goodbye, whatever the application holds. */
 const CLOSE_RESERVE_MS = 5000;
-const NO_MEMBERSHIP = { memberId: '', generation: -1 };
 /** A handler may well take so long; a loop that waits for its own `close()` would never come back. */
 const CLOSE_WARNING_MS = 1000;
 /** What an aborted signal allows, as `close()` does by default. */
