@@ -59,7 +59,7 @@ export class RecordBatch<K = Buffer | null, V = Buffer | null> implements Iterab
 
   /**
    * Calls `visit` for each record with where it lies in the received bytes: offset, timestamp, ranges of key and value. No object a
-   * record is made, one `RecordView` stands for all: for sums, filters and copies of millions of records, at half the cost.
+   * record is made, one `RecordView` stands for all: for sums, filters and copies of millions of records, decoded at half the cost.
    * @throws CorruptRecordError at a record whose bytes make no sense, and whatever `visit` throws
    */
   scan(visit: (view: RecordView) => void): void {
