@@ -84,6 +84,7 @@ function check(topic: string, records: number): void {
     const other = known.find((run) => run[sum] !== known[0]?.[sum]);
     if (other !== undefined) throw new Error(`${other.client} did other work than the rest: ${JSON.stringify(other)}`);
   }
-  const short = ofTopic.find((run) => run.records !== records);
+  // Of a part of a topic the null consumer reads whole answers.
+  const short = ofTopic.find((run) => (most === Infinity ? run.records !== records : run.records < records));
   if (short !== undefined) throw new Error(`${short.client} read ${short.records} of ${records} records`);
 }
