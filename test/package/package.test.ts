@@ -69,6 +69,12 @@ describe('the package', () => {
     expect(names).not.toContain('Consumer');
   });
 
+  it('has one class for an error, wherever it is imported from', () => {
+    const code = `import { ProtocolError as one } from 'samsa'; import { ProtocolError as other } from 'samsa/protocol';
+      console.log(one === other);`;
+    expect(run(code)).toBe('true\n');
+  });
+
   it('exports tools for tests', () => {
     const code = `import { encodeRecordBatch } from 'samsa/testing'; import { WireBatch } from 'samsa/protocol';
       console.log(new WireBatch(encodeRecordBatch([{ value: 'a' }, { value: 'b' }]), 0).recordCount);`;
