@@ -49,9 +49,23 @@ export async function moveLeader(admin: TestAdmin, topic: string, partition: num
   });
 }
 
-/** Lets a replica lead that is out of sync, where nobody else is left: what it lacks is lost. */
-export async function electUnclean(admin: TestAdmin, topic: string, partition: number): Promise<void> {
-  await retrying(() => elect(admin, UNCLEAN, topic, partition));
+/**
+ * Lets `nodeId` lead, a replica that is out of sync, where nobody else is left: what it lacks is lost. Asks until it does: while the
+ * controller takes the dead leader for alive, it sees no need for an election.
+ */
+export async function electUnclean(admin: TestAdmin, topic: string, partition: number, nodeId: number): Promise<void> {
+  let refusal: unknown = null;
+  const elected = async (): Promise<boolean> => {
+    try {
+      await elect(admin, UNCLEAN, topic, partition);
+      return (await partitionOf(admin, topic, partition)).leaderId === nodeId;
+    } catch (error) {
+      refusal = error;
+      return false;
+    }
+  };
+  const what = `unclean election of ${nodeId} for ${topic}-${partition}`;
+  await until(elected, { what, timeoutMs: 60_000, intervalMs: 500, details: () => String(refusal) });
 }
 
 export async function deleteTopic(admin: TestAdmin, topic: string): Promise<void> {
