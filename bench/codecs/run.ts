@@ -7,20 +7,19 @@
  * Megabytes per second of what comes out (of what goes in for checksums), CPU time, medians. `--write`: bench/results/codecs.json.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BUILD, PACKAGE, PEERS, RESULTS } from '../consume/places.ts';
-import { machine } from '../consume/report.ts';
+import { installPeers, NODE_24 } from '../consume/clients.ts';
+import { KAFKA, PACKAGE, PEERS } from '../consume/places.ts';
+import { writeResult } from '../consume/report.ts';
 import type { Speed } from './process.ts';
 
 const { values: flags } = parseArgs({
   options: { rounds: { type: 'string', default: '11' }, write: { type: 'boolean', default: false } },
 });
-const NODE_24 = join(PEERS, 'node_modules', 'node', 'bin', 'node');
-if (!existsSync(NODE_24))
-  execFileSync('npm', ['ci', '--prefix', PEERS, '--no-audit', '--no-fund'], { stdio: 'inherit' });
-const data = join(BUILD, 'kafka', 'data');
+installPeers();
+const data = join(KAFKA, 'data');
 if (!existsSync(join(data, 'lz4-0')))
   throw new Error('no topics yet: npm run bench -- --rounds 1 --clients null fills them');
 
@@ -46,12 +45,4 @@ console.table(
       a.what.localeCompare(b.what) || a.node.localeCompare(b.node) || b.megabytesPerSecond - a.megabytesPerSecond,
   ),
 );
-if (flags.write) {
-  const result = {
-    date: new Date().toISOString().slice(0, 10),
-    machine: machine(),
-    rounds: Number(flags.rounds),
-    rows,
-  };
-  writeFileSync(join(RESULTS, 'codecs.json'), `${JSON.stringify(result, null, 2)}\n`);
-}
+if (flags.write) writeResult('codecs', { rounds: Number(flags.rounds), rows });

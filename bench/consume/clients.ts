@@ -1,12 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { lazily } from '../../src/protocol/compression/accelerator.ts';
 import { classPath, javaCommand } from '../../test/harness/kafka-jars.ts';
 import { BUILD, PACKAGE, PEERS } from './places.ts';
 
 const KAFKA_VERSION = '4.2.0';
 /** Of the npm package `node`, which ships Node's binaries. */
-const NODE_24 = join(PEERS, 'node_modules', 'node', 'bin', 'node');
+export const NODE_24 = join(PEERS, 'node_modules', 'node', 'bin', 'node');
 
 export interface Task {
   readonly bootstrapServers: string;
@@ -33,13 +34,16 @@ const positional = ({ bootstrapServers, topic, records, groupId }: Task): string
   groupId,
 ];
 
+/** Once for all of its ways to read. */
+const buildSamsa = lazily(() => run('npm', ['run', '--silent', 'build'], PACKAGE));
+
 function samsa(name: string, about: string, mode: string, node = process.execPath, pure = false): Client {
   return {
     name,
     about: `samsa, ${about}`,
     prepare: () => {
       if (node === NODE_24) installPeers();
-      run('npm', ['run', '--silent', 'build'], PACKAGE);
+      buildSamsa();
     },
     version: () => packageVersion(join(PACKAGE, 'package.json')),
     command: (task) => [node, join(import.meta.dirname, 'samsa.mjs'), ...positional(task), mode],
@@ -191,7 +195,7 @@ export function named<T extends { name: string }>(all: readonly T[], names: stri
   });
 }
 
-function installPeers(): void {
+export function installPeers(): void {
   if (existsSync(join(PEERS, 'node_modules', '@platformatic', 'kafka'))) return;
   run('npm', ['ci', '--prefix', PEERS, '--no-audit', '--no-fund']);
 }

@@ -61,24 +61,26 @@ export function writeResults(
   runs: readonly Run[],
   command: string,
 ): void {
-  const date = new Date().toISOString().slice(0, 10);
   for (const topic of topics) {
     const { name, about, records, partitions } = topic;
     const ofTopic = rows.filter((row) => row.topic === name);
     const raw = runs.filter((run) => run.topic === name);
-    const result = {
-      date,
+    writeResult(`consume-${name}`, {
       command,
-      machine: machine(),
       topic: { name, about, records, partitions },
       medians: ofTopic,
       runs: raw,
-    };
-    writeFileSync(join(RESULTS, `consume-${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
+    });
   }
 }
 
-export function machine(): object {
+/** `bench/results/NAME.json`: when and where, and these. */
+export function writeResult(name: string, fields: object): void {
+  const result = { date: new Date().toISOString().slice(0, 10), machine: machine(), ...fields };
+  writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
+}
+
+function machine(): object {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,

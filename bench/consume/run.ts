@@ -9,12 +9,11 @@
  * bench/results/consume-TOPIC.json and the charts into bench/consume.svg and bench/consume-more.svg.
  */
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startJvmBroker } from '../../test/harness/jvm-broker.ts';
 import { CLIENTS, named } from './clients.ts';
 import { measure, type Run } from './measure.ts';
-import { BUILD } from './places.ts';
+import { KAFKA } from './places.ts';
 import { printTable, rowOf, writeCharts, writeResults, type Row } from './report.ts';
 import { provideTopics, TOPICS } from './topics.ts';
 
@@ -47,9 +46,8 @@ const clients = named(CLIENTS, flags.clients, 'client').filter((client) => {
   }
 });
 
-const dataDir = join(BUILD, 'kafka');
-if (flags.fresh) rmSync(dataDir, { recursive: true, force: true });
-const broker = await startJvmBroker({ heap: '1g', dataDir });
+if (flags.fresh) rmSync(KAFKA, { recursive: true, force: true });
+const broker = await startJvmBroker({ heap: '1g', dataDir: KAFKA });
 const rows: Row[] = [];
 const runs: Run[] = [];
 try {

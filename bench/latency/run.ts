@@ -6,16 +6,13 @@
  * The producer writes CLOCK_MONOTONIC into each value and never waits for an answer before it sends the next; the first two seconds are
  * not counted. A topic and a group of its own for every run. `--write` puts the figures into bench/results/latency.json.
  */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { TestAdmin } from '../../test/harness/admin.ts';
 import { startJvmBroker } from '../../test/harness/jvm-broker.ts';
 import { CLIENTS, named } from '../consume/clients.ts';
 import { measure } from '../consume/measure.ts';
-import { RESULTS } from '../consume/places.ts';
-import { machine, median } from '../consume/report.ts';
+import { median, writeResult } from '../consume/report.ts';
 
 const WARM_UP_SECONDS = 2;
 const VALUE_BYTES = 100;
@@ -69,10 +66,7 @@ try {
   await broker.stop();
 }
 console.table(medians);
-if (flags.write) {
-  const result = { date: new Date().toISOString().slice(0, 10), machine: machine(), unit: 'ms', rounds, medians };
-  writeFileSync(join(RESULTS, 'latency.json'), `${JSON.stringify(result, null, 2)}\n`);
-}
+if (flags.write) writeResult('latency', { unit: 'ms', rounds, medians });
 
 /** At so many records a second, a batch in every millisecond that has one. */
 async function produce(topic: string, rate: number): Promise<void> {

@@ -3,14 +3,12 @@
  *
  *   npx tsx bench/loop/run.ts [--rounds 5] [--topics small,zstd] [--clients samsa,samsa-await,kafkajs] [--write]
  */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startJvmBroker } from '../../test/harness/jvm-broker.ts';
 import { CLIENTS, named } from '../consume/clients.ts';
 import { measure } from '../consume/measure.ts';
-import { BUILD, RESULTS } from '../consume/places.ts';
-import { machine, median } from '../consume/report.ts';
+import { KAFKA } from '../consume/places.ts';
+import { median, writeResult } from '../consume/report.ts';
 import { provideTopics, TOPICS } from '../consume/topics.ts';
 
 interface LoopDelay {
@@ -31,7 +29,7 @@ const topics = named(TOPICS, flags.topics, 'topic');
 const clients = named(CLIENTS, flags.clients, 'client');
 for (const client of clients) client.prepare();
 
-const broker = await startJvmBroker({ heap: '1g', dataDir: join(BUILD, 'kafka') });
+const broker = await startJvmBroker({ heap: '1g', dataDir: KAFKA });
 const medians: ({ client: string; topic: string } & LoopDelay)[] = [];
 try {
   await provideTopics(broker, topics);
@@ -54,13 +52,4 @@ try {
   await broker.stop();
 }
 console.table(medians);
-if (flags.write) {
-  const result = {
-    date: new Date().toISOString().slice(0, 10),
-    machine: machine(),
-    unit: 'ms',
-    rounds: Number(flags.rounds),
-    medians,
-  };
-  writeFileSync(join(RESULTS, 'loop.json'), `${JSON.stringify(result, null, 2)}\n`);
-}
+if (flags.write) writeResult('loop', { unit: 'ms', rounds: Number(flags.rounds), medians });

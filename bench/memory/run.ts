@@ -4,13 +4,12 @@
  *   npx tsx bench/memory/run.ts [--minutes 10] [--write]
  */
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startJvmBroker } from '../../test/harness/jvm-broker.ts';
 import { CLIENTS, named } from '../consume/clients.ts';
-import { BUILD, RESULTS } from '../consume/places.ts';
-import { machine } from '../consume/report.ts';
+import { KAFKA } from '../consume/places.ts';
+import { writeResult } from '../consume/report.ts';
 import { provideTopics, TOPICS } from '../consume/topics.ts';
 
 interface Sample {
@@ -26,7 +25,7 @@ const { values: flags } = parseArgs({
 });
 const [client] = named(CLIENTS, 'samsa', 'client');
 client?.prepare();
-const broker = await startJvmBroker({ heap: '1g', dataDir: join(BUILD, 'kafka') });
+const broker = await startJvmBroker({ heap: '1g', dataDir: KAFKA });
 const samples: Sample[] = [];
 try {
   const topics = named(TOPICS, 'small', 'topic');
@@ -49,12 +48,4 @@ try {
 console.table(
   samples.filter((_, index) => index % Math.ceil(samples.length / 12) === 0 || index === samples.length - 1),
 );
-if (flags.write) {
-  const result = {
-    date: new Date().toISOString().slice(0, 10),
-    machine: machine(),
-    minutes: Number(flags.minutes),
-    samples,
-  };
-  writeFileSync(join(RESULTS, 'memory.json'), `${JSON.stringify(result, null, 2)}\n`);
-}
+if (flags.write) writeResult('memory', { minutes: Number(flags.minutes), samples });

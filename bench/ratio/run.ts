@@ -6,14 +6,14 @@
  *
  * The least of several rounds counts, for what else the machine does only ever adds; more rounds follow while the ratio is too high.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TestAdmin } from '../../test/harness/admin.ts';
 import { startJvmBroker } from '../../test/harness/jvm-broker.ts';
 import { CLIENTS, named } from '../consume/clients.ts';
 import { measure } from '../consume/measure.ts';
 import { RESULTS } from '../consume/places.ts';
-import { machine } from '../consume/report.ts';
+import { writeResult } from '../consume/report.ts';
 
 const RECORDS = 3_000_000;
 const VALUE_BYTES = 100;
@@ -49,8 +49,7 @@ console.log(
   `CPU of samsa: ${found} x the null consumer's; on record: ${baseline}, allowed: ${Math.round(baseline * ALLOWED * 100) / 100}`,
 );
 if (process.argv.includes('--write')) {
-  const result = { date: new Date().toISOString().slice(0, 10), machine: machine(), records: RECORDS, ratio: found };
-  writeFileSync(BASELINE, `${JSON.stringify(result, null, 2)}\n`);
+  writeResult('ratio', { records: RECORDS, ratio: found });
 } else if (found > baseline * ALLOWED) {
   console.log(
     'samsa has become slower: profile before you go on, or say why and put the new figure on record with --write',

@@ -4,15 +4,13 @@
  *   npx tsx bench/scale/run.ts [--rounds 5] [--partitions 1,10,100,1000] [--members 1,2,4,8] [--write]
  */
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { TestAdmin } from '../../test/harness/admin.ts';
 import { startJvmBroker } from '../../test/harness/jvm-broker.ts';
 import { CLIENTS, named } from '../consume/clients.ts';
 import { measure } from '../consume/measure.ts';
-import { RESULTS } from '../consume/places.ts';
-import { machine, median } from '../consume/report.ts';
+import { median, writeResult } from '../consume/report.ts';
 
 const RECORDS = 2_000_000;
 const MEMBERS_PARTITIONS = 24;
@@ -74,17 +72,7 @@ try {
 }
 console.table(partitionRows);
 console.table(memberRows);
-if (flags.write) {
-  const result = {
-    date: new Date().toISOString().slice(0, 10),
-    machine: machine(),
-    records: RECORDS,
-    rounds,
-    partitionRows,
-    memberRows,
-  };
-  writeFileSync(join(RESULTS, 'scale.json'), `${JSON.stringify(result, null, 2)}\n`);
-}
+if (flags.write) writeResult('scale', { records: RECORDS, rounds, partitionRows, memberRows });
 
 async function fill(topic: string, partitions: number): Promise<void> {
   const value = Buffer.alloc(100, 'x');
