@@ -42,12 +42,30 @@ export const cooperativeSticky: Assignor = {
   assign(cluster, members) {
     const layout = new Layout(cluster, members);
     const claims = resolveClaims(layout, ownedBy);
-    return layout.assignment(withhold(stickyShares(layout, claims, 'cooperative'), claims));
+    return layout.assignment(withhold(lastingShares(layout, claims), claims));
   },
 };
 
 function ownedBy({ ownedPartitions, generationId, userData }: AssignorMember): Claim {
   return { partitions: ownedPartitions, generation: generationId >= 0 ? generationId : decodeGeneration(userData) };
+}
+
+/**
+ * Where a partition is to go depends on who has which, and in the next round nobody has what this one takes away. What would come back to
+ * its member then stays where it is, or every rebalance would take it away and bring it back.
+ */
+function lastingShares(layout: Layout, claims: Claims): Int32Array {
+  const shares = stickyShares(layout, claims, 'cooperative');
+  const owner = withhold(shares, claims);
+  const isWithheld = (partition: number): boolean => owner[partition] !== shares[partition];
+  if (!shares.some((_, partition) => isWithheld(partition))) return shares;
+  const later = stickyShares(
+    layout,
+    { owner, earlier: new Int32Array(owner.length).fill(NOBODY), contested: new Set() },
+    'cooperative',
+  );
+  const comesBack = later.some((member, partition) => isWithheld(partition) && member === claims.owner[partition]);
+  return comesBack ? later : shares;
 }
 
 function withhold(shares: Int32Array, { owner, contested }: Claims): Int32Array {

@@ -13,6 +13,8 @@ export type Send = Extract<ConsumerGroupAction, { type: 'sendHeartbeat' }>;
 export interface Connection {
   isOpen: boolean;
   broker: number;
+  /** A request was lost on it: answers come in the order of the requests, so none comes any more. */
+  isStuck: boolean;
   pending: Map<number, Send>;
 }
 

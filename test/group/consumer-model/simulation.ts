@@ -213,7 +213,7 @@ export class Simulation {
   }
 
   #connection(client: ModelClient): Connection {
-    client.connection ??= { isOpen: true, broker: client.coordinator ?? 0, pending: new Map() };
+    client.connection ??= { isOpen: true, broker: client.coordinator ?? 0, isStuck: false, pending: new Map() };
     return client.connection;
   }
 
@@ -238,7 +238,8 @@ export class Simulation {
       if (connection.isOpen && connection.pending.has(id))
         this.breakConnection(client, new RequestTimeoutError('no answer'));
     });
-    if (client.isSilent) return;
+    connection.isStuck ||= client.isSilent;
+    if (connection.isStuck) return;
     this.#after(client.latencyMs, () => {
       if (connection.isOpen) this.#serve(client, connection, action);
     });

@@ -21,6 +21,8 @@ export type Send = Extract<GroupAction, { type: 'sendJoin' | 'sendSync' | 'sendH
 export interface Connection {
   isOpen: boolean;
   broker: number;
+  /** A request was lost on it: answers come in the order of the requests, so none comes any more. */
+  isStuck: boolean;
   /** Arrived, not yet looked at: a broker works on one request of a connection at a time. */
   queue: Send[];
   isBusy: boolean;

@@ -216,6 +216,7 @@ export class Simulation {
     client.connection ??= {
       isOpen: true,
       broker: client.coordinator ?? 0,
+      isStuck: false,
       queue: [],
       isBusy: false,
       pending: new Map(),
@@ -227,7 +228,8 @@ export class Simulation {
       if (!connection.isOpen || !connection.pending.has(action.id)) return;
       this.breakConnection(client, new RequestTimeoutError(`${action.type} timed out`));
     });
-    if (client.isSilent) return;
+    connection.isStuck ||= client.isSilent;
+    if (connection.isStuck) return;
     this.#after(client.latencyMs, () => {
       if (!connection.isOpen) return;
       connection.queue.push(action);
