@@ -24,14 +24,7 @@ const CLIENT_ID = 'by-hand';
 /** Bytes as they come, cut into frames: an answer each, without its length. */
 async function* framesFrom(socket: net.Socket): AsyncGenerator<Buffer, undefined> {
   const assembler = new FrameAssembler(MAX_FRAME_BYTES);
-  for await (const bytes of socket as AsyncIterable<Buffer>) {
-    for (let at = 0; at < bytes.length;) {
-      const copied = bytes.copy(assembler.target(), 0, at);
-      at += copied;
-      const frame = assembler.advance(copied);
-      if (frame !== null) yield frame;
-    }
-  }
+  for await (const bytes of socket as AsyncIterable<Buffer>) yield* assembler.feed(bytes);
 }
 
 async function main(address: string, topics: string[]): Promise<void> {

@@ -235,24 +235,20 @@ export class Reading<K, V> {
     this.#isReading = true;
     try {
       if (isTurnOver) await this.nextTurn();
-      return await this.#wait(take, isTimeUp);
+      for (;;) {
+        if (this.#hasEnded) return { done: true, value: undefined };
+        if (this.#failure !== null) throw this.#failure;
+        const value = take();
+        if (value !== null) return { done: false, value };
+        if (isTimeUp()) return { done: true, value: undefined };
+        const arrival = new Promise<void>((resolve) => (this.#wake = resolve));
+        this.#events.onWaiting();
+        await arrival;
+        this.#wake = null;
+        this.#turnBeganAt = performance.now();
+      }
     } finally {
       this.#isReading = false;
-    }
-  }
-
-  async #wait<T>(take: () => T | null, isTimeUp: () => boolean): Promise<IteratorResult<T, undefined>> {
-    for (;;) {
-      if (this.#hasEnded) return { done: true, value: undefined };
-      if (this.#failure !== null) throw this.#failure;
-      const value = take();
-      if (value !== null) return { done: false, value };
-      if (isTimeUp()) return { done: true, value: undefined };
-      const arrival = new Promise<void>((resolve) => (this.#wake = resolve));
-      this.#events.onWaiting();
-      await arrival;
-      this.#wake = null;
-      this.#turnBeganAt = performance.now();
     }
   }
 

@@ -104,13 +104,14 @@ export function readFetchResponse(
   topicName: (topicId: string) => string | undefined,
 ): FetchedAnswer[] {
   const isCommittedOnly = isolationLevel === 'read_committed';
-  return response.responses.flatMap(({ topic, topicId, partitions }) => {
+  const answers: FetchedAnswer[] = [];
+  for (const { topic, topicId, partitions } of response.responses) {
     const name = topic === '' ? topicName(topicId) : topic;
-    if (name === undefined) return []; // not asked for
-    return partitions.map((answer) => {
+    if (name === undefined) continue; // not asked for
+    for (const answer of partitions) {
       const highWatermark = toOffset(answer.highWatermark);
       const lastStableOffset = toOffset(answer.lastStableOffset);
-      return {
+      answers.push({
         topic: name,
         partition: answer.partitionIndex,
         errorCode: answer.errorCode,
@@ -120,9 +121,10 @@ export function readFetchResponse(
         records: answer.records,
         preferredReadReplica: answer.preferredReadReplica,
         divergingEpoch: answer.divergingEpoch === null ? null : epochEnd(answer.divergingEpoch),
-      };
-    });
-  });
+      });
+    }
+  }
+  return answers;
 }
 
 /** Who leads what, and where they are, as the answer says beside errors (KIP-951). */
@@ -130,13 +132,15 @@ export function leaderHints(
   response: FetchResponse,
   topicName: (topicId: string) => string | undefined,
 ): (TopicPartition & LeaderIdAndEpoch)[] {
-  return response.responses.flatMap(({ topic, topicId, partitions }) => {
-    const name = topic === '' ? topicName(topicId) : topic;
-    if (name === undefined) return [];
-    return partitions.flatMap(({ partitionIndex: partition, currentLeader }) =>
-      currentLeader === null ? [] : [{ topic: name, partition, ...currentLeader }],
-    );
-  });
+  const hints: (TopicPartition & LeaderIdAndEpoch)[] = [];
+  for (const { topic, topicId, partitions } of response.responses) {
+    for (const { partitionIndex: partition, currentLeader } of partitions) {
+      if (currentLeader === null) continue;
+      const name = topic === '' ? topicName(topicId) : topic;
+      if (name !== undefined) hints.push({ topic: name, partition, ...currentLeader });
+    }
+  }
+  return hints;
 }
 
 function epochEnd({ epoch, endOffset }: EpochEndOffset): { leaderEpoch: number; endOffset: number } {

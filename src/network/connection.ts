@@ -65,7 +65,7 @@ interface Pending {
  * deadline passes takes the connection with it, since later answers could no longer be told apart (semantics §1).
  *
  * Bytes go from the kernel straight into the buffer of the frame that they belong to: `onread` asks the
- * `FrameAssembler` where the next ones go, so nothing is concatenated and a kept record pins one frame only.
+ * `FrameAssembler` where the next ones go, so no two reads are concatenated, and a kept record pins one frame only.
  */
 export class Connection {
   readonly address: string;
@@ -155,7 +155,8 @@ export class Connection {
   ): Promise<Res> {
     if (this.#closed !== null) throw this.#closed;
     const version = Math.min(this.versionOf(api), options.maxVersion ?? api.maxVersion);
-    return this.#send(api, version, typeof request === 'function' ? request(version) : request, options);
+    // `await`, for a promise that is returned takes two turns more of the queue of microtasks.
+    return await this.#send(api, version, typeof request === 'function' ? request(version) : request, options);
   }
 
   /** Fails all that is in flight with `error` and drops the socket. Does nothing the second time. */
@@ -253,16 +254,28 @@ export class Connection {
   }
 
   #onRead(bytesRead: number): boolean {
-    const [next] = this.#pending;
-    this.#frames.promptBytes = next?.answerBytes ?? 0;
     try {
-      const frame = this.#frames.advance(bytesRead);
-      if (next === undefined) throw new ProtocolError('an answer to no request');
-      if (frame !== null) this.#onFrame(frame, next);
+      this.#frames.advance(bytesRead);
+      this.#takeFrames();
     } catch (error) {
       this.close(this.#protocolError(error));
     }
     return true;
+  }
+
+  #takeFrames(): void {
+    let isLast = false;
+    while (!isLast) {
+      const [request] = this.#pending;
+      if (request === undefined) throw new ProtocolError('an answer to no request');
+      this.#frames.promptBytes = request.answerBytes;
+      const frame = this.#frames.next();
+      if (frame === null) return;
+      isLast = this.#frames.isBetweenFrames;
+      // Then what comes before it is not to be trusted either.
+      if (!isLast && this.#pending.length === 1) throw new ProtocolError('an answer to no request');
+      this.#onFrame(frame, request);
+    }
   }
 
   #onFrame(frame: Buffer, request: Pending): void {

@@ -1,18 +1,25 @@
 import { ProtocolError } from '../errors.ts';
 
 const PREFIX_BYTES = 4;
+/** What is read at a frame's beginning: a small answer takes one read and is copied, of a large one no more than this is. */
+const HEAD_BYTES = 4096;
 /** Below this, growing is not worth it. */
 const LEAST_BYTES = 64 * 1024;
 
 /**
- * Bytes of a socket → whole frames, without a copy: it says where the next bytes shall go, and each frame gets a
- * buffer of its own (`allocUnsafeSlow`), so that a record that is kept pins one frame and not a slab of the pool.
+ * Bytes of a socket → whole frames: it says where the next bytes shall go, and each frame gets a buffer of its own
+ * (`allocUnsafeSlow`), so that a record that is kept pins one frame and not a slab of the pool. But for a frame's first bytes, which
+ * come with its length, nothing is copied.
  *
- * Made for `net.connect({ onread: { buffer: () => assembler.target(), callback: (n) => assembler.advance(n) } })`.
+ * Made for `net.connect({ onread: { buffer: () => assembler.target(), callback } })`, where `callback` calls `advance(bytesRead)`, and
+ * then `next()` until that gives null.
  */
 export class FrameAssembler {
   readonly #maxFrameBytes: number;
-  readonly #prefix = Buffer.allocUnsafeSlow(PREFIX_BYTES);
+  readonly #head = Buffer.allocUnsafeSlow(HEAD_BYTES);
+  /** The bytes of `#head` that belong to no frame yet. */
+  #headFrom = 0;
+  #headTo = 0;
   /** The frame being filled, or its beginning; null while its length is. */
   #frame: Buffer | null = null;
   #length = 0;
@@ -32,44 +39,72 @@ export class FrameAssembler {
     this.promptBytes = promptBytes;
   }
 
-  /** Where the next bytes from the socket go; never empty. Valid until the next `advance()`. */
+  /** All bytes so far were those of whole frames, and `next` has given them out. */
+  get isBetweenFrames(): boolean {
+    return this.#frame === null && this.#headFrom === this.#headTo;
+  }
+
+  /** Where the next bytes from the socket go; never empty once `next()` has given all that there is. Valid until `advance()`. */
   target(): Buffer {
-    return (this.#frame ?? this.#prefix).subarray(this.#filled);
+    return this.#frame === null ? this.#head.subarray(this.#headTo) : this.#frame.subarray(this.#filled);
+  }
+
+  /** Takes note that the first `bytesRead` bytes of `target()` were filled: there may be frames now. */
+  advance(bytesRead: number): void {
+    if (bytesRead > this.target().length) throw new RangeError(`${bytesRead} bytes do not fit into target()`);
+    if (this.#frame === null) this.#headTo += bytesRead;
+    else this.#filled += bytesRead;
   }
 
   /**
-   * Takes note that the first `bytesRead` bytes of `target()` were filled.
-   * @returns the frame, without its length, once it is whole: the caller owns it; null before that
+   * @returns the next frame that is whole, without its length: the caller owns it; null where more bytes are needed
    * @throws ProtocolError for a length that no Kafka broker sends: the connection must be closed then
    */
-  advance(bytesRead: number): Buffer | null {
-    const destination = this.#frame ?? this.#prefix;
-    this.#filled += bytesRead;
-    if (this.#filled > destination.length) throw new RangeError(`${bytesRead} bytes do not fit into target()`);
-    if (this.#filled < destination.length) return null;
-    if (this.#frame === null) {
-      this.#length = this.#checkedLength();
-      this.#frame = Buffer.allocUnsafeSlow(Math.min(this.#length, Math.max(this.promptBytes, LEAST_BYTES)));
-      this.#filled = 0;
-      return null;
-    }
-    const frame = this.#frame;
+  next(): Buffer | null {
+    const frame = this.#frame ?? this.#begin();
+    if (frame === null || this.#filled < frame.length) return null;
     if (frame.length < this.#length) {
       this.#frame = Buffer.allocUnsafeSlow(Math.min(this.#length, 2 * frame.length));
       frame.copy(this.#frame);
       return null;
     }
-    this.#filled = 0;
     this.#frame = null;
     return frame;
   }
 
-  /** Before anything is allocated: the length is all that the other side has sent so far. */
+  /** `advance` and `next` for whoever has the bytes already: copies them. @throws as `next` */
+  *feed(bytes: Buffer): Generator<Buffer, undefined> {
+    for (let at = 0; at < bytes.length;) {
+      const copied = bytes.copy(this.target(), 0, at);
+      at += copied;
+      this.advance(copied);
+      for (let frame = this.next(); frame !== null; frame = this.next()) yield frame;
+    }
+  }
+
+  #begin(): Buffer | null {
+    const from = this.#headFrom + PREFIX_BYTES;
+    if (from > this.#headTo) {
+      this.#head.copyWithin(0, this.#headFrom, this.#headTo);
+      this.#headTo -= this.#headFrom;
+      this.#headFrom = 0;
+      return null;
+    }
+    this.#length = this.#checkedLength();
+    this.#frame = Buffer.allocUnsafeSlow(Math.min(this.#length, Math.max(this.promptBytes, LEAST_BYTES)));
+    this.#filled = this.#head.copy(this.#frame, 0, from, this.#headTo);
+    this.#headFrom = from + this.#filled;
+    if (this.#headFrom === this.#headTo) this.#headFrom = this.#headTo = 0;
+    return this.#frame;
+  }
+
+  /** Before anything is allocated: the length is all that counts of what the other side has sent so far. */
   #checkedLength(): number {
-    const length = this.#prefix.readInt32BE(0);
+    const prefix = this.#head.subarray(this.#headFrom, this.#headFrom + PREFIX_BYTES);
+    const length = prefix.readInt32BE(0);
     // Every frame begins with a correlation id (response) or an api key and version (request).
     if (length >= 4 && length <= this.#maxFrameBytes) return length;
-    throw new ProtocolError(`frame of ${length} bytes, expected 4 to ${this.#maxFrameBytes}${hintFor(this.#prefix)}`, {
+    throw new ProtocolError(`frame of ${length} bytes, expected 4 to ${this.#maxFrameBytes}${hintFor(prefix)}`, {
       position: 0,
     });
   }

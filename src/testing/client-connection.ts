@@ -56,12 +56,7 @@ export class ClientConnection {
 
   #onBytes(bytes: Buffer, assembler: FrameAssembler): void {
     try {
-      for (let at = 0; at < bytes.length;) {
-        const copied = bytes.copy(assembler.target(), 0, at);
-        at += copied;
-        const frame = assembler.advance(copied);
-        if (frame !== null) this.#queue.push(frame);
-      }
+      for (const frame of assembler.feed(bytes)) this.#queue.push(frame);
     } catch (error) {
       this.#refuse(error);
       return;

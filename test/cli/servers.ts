@@ -53,12 +53,7 @@ export function misadvertisedBroker(host: string, port: number, topics: readonly
     createServer((socket) => {
       const frames = new FrameAssembler(1 << 20);
       socket.on('data', (data: Buffer) => {
-        for (let at = 0; at < data.length;) {
-          const copied = data.copy(frames.target(), 0, at);
-          at += copied;
-          const frame = frames.advance(copied);
-          if (frame !== null) answer(socket, frame);
-        }
+        for (const frame of frames.feed(data)) answer(socket, frame);
       });
     }),
   );

@@ -38,8 +38,8 @@ export class TestConnection {
         buffer: () => assembler.target(),
         callback: (bytesRead) => {
           try {
-            const frame = assembler.advance(bytesRead);
-            if (frame !== null) this.#onFrame(frame);
+            assembler.advance(bytesRead);
+            for (let frame = assembler.next(); frame !== null; frame = assembler.next()) this.#onFrame(frame);
           } catch (error) {
             this.#fail(error instanceof Error ? error : new Error(String(error)));
           }

@@ -81,11 +81,7 @@ export class HostilePeer {
 function eachFrame(socket: net.Socket, onFrame: (frame: Buffer) => void): void {
   const assembler = new FrameAssembler(MAX_FRAME_BYTES);
   socket.on('data', (data: Buffer) => {
-    for (let at = 0; at < data.length;) {
-      const copied = data.copy(assembler.target(), 0, at);
-      at += copied;
-      const frame = assembler.advance(copied);
-      if (frame === null) continue;
+    for (const frame of assembler.feed(data)) {
       const whole = Buffer.alloc(4 + frame.length);
       whole.writeInt32BE(frame.length, 0);
       frame.copy(whole, 4);

@@ -277,7 +277,8 @@ describe('deadlines', () => {
 
 describe('ends', () => {
   it.each([
-    ['reset', (socket: net.Socket) => socket.resetAndDestroy(), /reset by the other side/],
+    // Some bytes came before it: then libuv tells of an end.
+    ['reset', (socket: net.Socket) => socket.resetAndDestroy(), /closed the connection|reset by the other side/],
     ['closed', (socket: net.Socket) => socket.end(), /closed the connection/],
   ])('%s in the middle of an answer fails what is in flight, retriably', async (_, hangUp, text) => {
     const broker = await startBroker();

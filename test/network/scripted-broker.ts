@@ -143,12 +143,7 @@ export class ScriptedBroker {
     socket.on('error', () => undefined); // a client may hang up as it likes
     const frames = new FrameAssembler(1 << 26);
     socket.on('data', (bytes: Buffer) => {
-      for (let at = 0; at < bytes.length;) {
-        const copied = bytes.copy(frames.target(), 0, at);
-        at += copied;
-        const frame = frames.advance(copied);
-        if (frame !== null) void this.#onFrame(frame, socket);
-      }
+      for (const frame of frames.feed(bytes)) void this.#onFrame(frame, socket);
     });
   }
 

@@ -20,8 +20,8 @@ function feed(assembler: FrameAssembler, bytes: Buffer, chunk: () => number): Bu
     if (target.length === 0) throw new Error('target() has no room'); // expect() is too slow for every byte
     const n = bytes.copy(target, 0, at, Math.min(at + Math.max(1, chunk()), at + target.length));
     at += n;
-    const frame = assembler.advance(n);
-    if (frame !== null) frames.push(frame);
+    assembler.advance(n);
+    for (let frame = assembler.next(); frame !== null; frame = assembler.next()) frames.push(frame);
   }
   return frames;
 }
@@ -106,15 +106,44 @@ describe('FrameAssembler', () => {
   });
 
   test('the rest of a frame is asked for in one read, into the buffer that is handed out', () => {
+    const assembler = new FrameAssembler(10_000);
+    assembler.target().writeInt32BE(10_000);
+    assembler.advance(4096);
+    expect(assembler.next()).toBeNull();
+    const rest = assembler.target();
+    expect(rest.length).toBe(10_000 - 4092);
+    assembler.advance(5000);
+    expect(assembler.next()).toBeNull();
+    expect(assembler.target().length).toBe(908);
+    expect(assembler.isBetweenFrames).toBe(false);
+    assembler.advance(908);
+    expect(assembler.next()?.buffer).toBe(rest.buffer);
+    expect(assembler.isBetweenFrames).toBe(true);
+    expect(assembler.next()).toBeNull();
+  });
+
+  test('a small frame takes one read, and so do several', () => {
+    const bodies = [Buffer.alloc(8, 1), Buffer.alloc(9, 2), Buffer.alloc(100, 3)];
+    const bytes = Buffer.concat(bodies.map(prefixed));
     const assembler = new FrameAssembler(1000);
-    assembler.target().writeInt32BE(1000);
-    expect(assembler.advance(4)).toBeNull();
-    const first = assembler.target();
-    expect(first.length).toBe(1000);
-    expect(assembler.advance(600)).toBeNull();
-    expect(assembler.target().length).toBe(400);
-    expect(assembler.advance(400)?.buffer).toBe(first.buffer);
-    expect(assembler.target().length).toBe(4);
+    assembler.advance(bytes.copy(assembler.target(), 0, 0, bytes.length - 1));
+    expect(assembler.next()).toEqual(bodies[0]);
+    expect(assembler.next()).toEqual(bodies[1]);
+    expect(assembler.isBetweenFrames).toBe(false);
+    expect(assembler.next()).toBeNull();
+    expect([...assembler.feed(bytes.subarray(-1))]).toEqual([bodies[2]]);
+    expect(assembler.isBetweenFrames).toBe(true);
+  });
+
+  test('there is room for a whole head again after the last frame, without asking for one more', () => {
+    const frame = prefixed(Buffer.alloc(100, 3));
+    const assembler = new FrameAssembler(1000);
+    for (let i = 0; i < 100; i++) {
+      expect(assembler.target().length).toBe(4096);
+      assembler.advance(frame.copy(assembler.target()));
+      expect(assembler.next()?.length).toBe(100);
+      expect(assembler.isBetweenFrames).toBe(true);
+    }
   });
 
   test.each([
@@ -139,10 +168,10 @@ describe('FrameAssembler', () => {
         ProtocolError,
       );
     }
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1 << 20);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1000 * 4096 + (1 << 20));
   });
 
   test('more bytes than target() has room for are a mistake of the caller', () => {
-    expect(() => new FrameAssembler(1000).advance(5)).toThrow(RangeError);
+    expect(() => new FrameAssembler(1000).advance(4097)).toThrow(RangeError);
   });
 });

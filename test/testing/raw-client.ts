@@ -25,12 +25,7 @@ export class RawClient {
       for (const take of this.#takers.splice(0)) take(null);
     });
     socket.on('data', (bytes: Buffer) => {
-      for (let at = 0; at < bytes.length;) {
-        const copied = bytes.copy(assembler.target(), 0, at);
-        at += copied;
-        const frame = assembler.advance(copied);
-        if (frame !== null) this.#onFrame(frame);
-      }
+      for (const frame of assembler.feed(bytes)) this.#onFrame(frame);
     });
   }
 
