@@ -51,7 +51,8 @@ export class FrameAssembler {
 
   /** Takes note that the first `bytesRead` bytes of `target()` were filled: there may be frames now. */
   advance(bytesRead: number): void {
-    if (bytesRead > this.target().length) throw new RangeError(`${bytesRead} bytes do not fit into target()`);
+    const room = this.#frame === null ? HEAD_BYTES - this.#headTo : this.#frame.length - this.#filled;
+    if (bytesRead > room) throw new RangeError(`${bytesRead} bytes do not fit into target()`);
     if (this.#frame === null) this.#headTo += bytesRead;
     else this.#filled += bytesRead;
   }

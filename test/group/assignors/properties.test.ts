@@ -220,9 +220,7 @@ describe('cooperative-sticky', LIMIT, () => {
       RUNS,
     );
   });
-});
 
-describe('cooperative-sticky', () => {
   it('takes nothing away that the next round would give back', () => {
     const racks = {
       a: ['r2', 'r0 r2', 'r2', 'r0 r2'],
