@@ -1,7 +1,8 @@
-import { CLIENT_ERROR_CODES, ConfigError, KafkaError } from '../errors.ts';
+import { CLIENT_ERROR_CODES, KafkaError } from '../errors.ts';
 import type { PositionEvent, StartAt, TopicPartition } from '../fetch/partition.ts';
 import { codecTable } from '../protocol/compression/codecs.ts';
 import { closedError } from './closed-error.ts';
+import { Closing } from './closing.ts';
 import type { Target } from './commit-arguments.ts';
 import { Commits, type CommitCallback } from './commits.ts';
 import { Delivery } from './delivery.ts';
@@ -19,15 +20,9 @@ import { Reading } from './reading.ts';
 import { Metrics } from './metrics.ts';
 import { Rebalances, type RebalanceListener } from './rebalances.ts';
 import { Reporting, type Listeners } from './reporting.ts';
+import { Subscriptions } from './subscriptions.ts';
 import type { Subscription } from './arguments.ts';
 import type { Settings } from './validate.ts';
-
-/** The end of the time for `close()` that is kept for the commit and the goodbye, whatever the application holds. */
-const CLOSE_RESERVE_MS = 5000;
-/** A handler may well take so long; a loop that waits for its own `close()` would never come back. */
-const CLOSE_WARNING_MS = 1000;
-/** What an aborted signal allows, as `close()` does by default. */
-const ABORT_CLOSE_MS = 30_000;
 
 /** What `Consumer` is made of, on the application's side of the port: delivery, reading, rebalances, commits. */
 export class Session<K, V> {
@@ -37,23 +32,15 @@ export class Session<K, V> {
   readonly handlers: Handlers<K, V>;
   readonly metrics: Metrics<K, V>;
   readonly #lookups: Lookups;
-  topics: readonly string[] = [];
   membership = NO_MEMBERSHIP;
   readonly #engine: EnginePort;
   readonly #reporting: Reporting;
   readonly #rebalances: Rebalances<K, V>;
   readonly #commits: Commits<K, V>;
-  #mode: 'none' | 'subscribed' | 'assigned' = 'none';
-  /** What `assign` was given last. */
-  #manual: readonly TopicPartition[] = [];
-  #listener: RebalanceListener = {};
+  readonly #subscriptions: Subscriptions<K, V>;
+  readonly #closing: Closing<K, V>;
   #failure: KafkaError | null = null;
   #isExpelled = false;
-  #closing: Promise<void> | null = null;
-  #isClosed = false;
-  #resolveClosed: () => void = () => undefined;
-  #wakeOnHandChange: () => void = () => undefined;
-  #unfollowSignal: () => void = () => undefined;
   readonly #positions = new PositionWaits<K, V>();
 
   constructor(settings: Settings, options: ConsumerOptions<K, V>, listeners: Listeners) {
@@ -79,10 +66,10 @@ export class Session<K, V> {
     this.metrics = new Metrics(this.delivery, this.#engine, settings, () => this.membership);
     this.#lookups = new Lookups(this.#engine, settings.defaultApiTimeoutMs);
     this.delivery.setTracking(!settings.enableAutoOffsetStore);
-    const isSubscribed = (): boolean => this.#mode === 'subscribed';
+    const isSubscribed = (): boolean => this.#subscriptions.isSubscribed;
     this.#commits = new Commits<K, V>(settings, this.delivery, this.#engine, this.#reporting, isSubscribed);
     this.#rebalances = new Rebalances<K, V>(this.delivery, this.#engine, {
-      listener: () => this.handlers.listening(this.#listener),
+      listener: () => this.handlers.listening(this.#subscriptions.listener),
       commitBeforeRevocation: (partitions) => this.#commitFinished(partitions),
       listenerTimeoutMs: settings.maxPollIntervalMs,
       emit: (name, partitions) => this.#reporting.tell(name, partitions),
@@ -93,59 +80,64 @@ export class Session<K, V> {
       onListenerError: (text, cause) =>
         this.#reporting.error(new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'ListenerError', cause })),
     });
+    this.#subscriptions = new Subscriptions<K, V>({
+      settings,
+      delivery: this.delivery,
+      rebalances: this.#rebalances,
+      engine: this.#engine,
+      isClosing: () => this.#closing.hasBegun,
+      commitFinished: (partitions) => void this.#commitFinished(partitions),
+      onLeft: () => (this.membership = NO_MEMBERSHIP),
+      onDropped: () => this.#positions.wake(),
+    });
+    this.#closing = new Closing<K, V>({
+      delivery: this.delivery,
+      reading: this.reading,
+      rebalances: this.#rebalances,
+      commits: this.#commits,
+      lookups: this.#lookups,
+      engine: this.#engine,
+      reporting: this.#reporting,
+      isSubscribed,
+      failure: () => this.#failure,
+      onClosed: () => this.#positions.wake(),
+    });
     const handling = {
       delivery: this.delivery,
       reading: this.reading,
       reporting: this.#reporting,
       isStoring: settings.enableAutoOffsetStore,
-      isClosing: () => this.#closing !== null,
+      isClosing: () => this.#closing.hasBegun,
       handChanged: () => this.#handChanged(),
       seek: (delivery: PartitionDelivery<K, V>, offset: number) => this.#rebalances.seek(delivery, offset),
     };
     this.handlers = new Handlers<K, V>(handling, settings.maxPollRecords);
-    this.#followSignal(options.signal);
+    this.#closing.followSignal(options.signal);
   }
 
   #handChanged(): void {
     this.#rebalances.handChanged();
-    this.#wakeOnHandChange();
+    this.#closing.handChanged();
+  }
+
+  /** The topics subscribed to; for patterns what they stand for. */
+  get topics(): readonly string[] {
+    return this.#subscriptions.topics;
   }
 
   subscribe(wanted: Subscription, listener: RebalanceListener): void {
     this.#mustGoOn();
-    if (this.settings.groupId === null)
-      throw new ConfigError('subscribe() needs a groupId; to read without a group, use assign()');
-    if (this.#mode === 'assigned') throw new ConfigError('subscribe() after assign(): call unsubscribe() first');
-    this.#mode = 'subscribed';
-    if (wanted.brokerPattern !== null && this.settings.groupProtocol === 'classic')
-      throw new ConfigError("subscribe(SubscriptionPattern) needs groupProtocol 'consumer'; a RegExp works in both");
-    this.topics = wanted.topics;
-    this.#listener = listener;
-    this.#engine.send({ type: 'subscribe', ...wanted });
+    this.#subscriptions.subscribe(wanted, listener);
   }
 
   assign(partitions: readonly (TopicPartition & { startAt: StartAt })[]): void {
     this.#mustGoOn();
-    if (this.#mode === 'subscribed') throw new ConfigError('assign() after subscribe(): call unsubscribe() first');
-    if (this.#mode === 'assigned') this.#dropManualAssignment();
-    this.#mode = partitions.length > 0 ? 'assigned' : 'none';
-    this.#manual = partitions;
-    this.#rebalances.whenSettled(() => {
-      if (this.#manual !== partitions || this.#closing !== null) return; // changed while the group was being left
-      this.#engine.send({ type: 'assign', partitions });
-      this.#rebalances.assignManually(partitions);
-    });
+    this.#subscriptions.assign(partitions);
   }
 
   unsubscribe(): void {
     this.#mustGoOn();
-    if (this.#mode === 'assigned') this.#dropManualAssignment();
-    if (this.#mode !== 'none') this.#engine.send({ type: 'unsubscribe' });
-    this.#rebalances.whenSettled(() => {
-      if (this.#mode !== 'subscribed') this.membership = NO_MEMBERSHIP;
-    });
-    this.#mode = 'none';
-    this.topics = [];
+    this.#subscriptions.unsubscribe();
   }
 
   /** Also while closing: a listener of the last revocation may commit. */
@@ -164,7 +156,7 @@ export class Session<K, V> {
 
   #mayCommit(targets: readonly Target[] | undefined): Commits<K, V> {
     if (this.#failure !== null) throw this.#failure;
-    if (this.#isClosed) throw closedError();
+    if (this.#closing.isClosed) throw closedError();
     if (targets === undefined) this.reading.finishPolled();
     return this.#commits;
   }
@@ -204,53 +196,13 @@ export class Session<K, V> {
   }
 
   close(timeoutMs: number): Promise<void> {
-    this.#closing ??= this.#close(performance.now() + timeoutMs);
-    return this.#closing;
-  }
-
-  /** Semantics §8: let handlers end, commit, tell the listener, leave, close the sockets. */
-  async #close(deadline: number): Promise<void> {
-    this.#unfollowSignal();
-    this.reading.end();
-    await this.#untilHandIsEmpty(deadline);
-    // Whatever is still in hand stays unfinished: the commit of the rest and the goodbye must not wait for it.
-    this.reading.abandon();
-    this.delivery.abandonWork();
-    // A group's partitions are committed when they are revoked, which `close` brings about.
-    if (this.#failure === null) await this.#commits.beforeClose(deadline - CLOSE_RESERVE_MS);
-    await this.#commitFinished(this.#mode === 'subscribed' ? [] : [...this.delivery.partitions], deadline);
-    const closed = new Promise<void>((resolve) => (this.#resolveClosed = resolve));
-    this.#engine.send({ type: 'close', timeoutMs: Math.max(0, deadline - performance.now()) });
-    await closed;
-    this.#isClosed = true;
-    this.#rebalances.close();
-    this.#commits.failAll(closedError());
-    this.#lookups.failAll(closedError());
-    this.delivery.remove([...this.delivery.partitions]);
-    this.#positions.wake();
-  }
-
-  /** A loop comes back when its handler is done. After `poll()` nobody can tell whether the application still works on it. */
-  async #untilHandIsEmpty(deadline: number): Promise<void> {
-    const waitMs = Math.max(0, deadline - performance.now() - CLOSE_RESERVE_MS);
-    if (!this.delivery.hasInHand || this.reading.isPollInHand || waitMs === 0) return;
-    const text = 'close() waits for the loop to finish what it holds; inside a loop, break before you close';
-    const warning = setTimeout(() => this.#reporting.log('warn', text), Math.min(CLOSE_WARNING_MS, waitMs));
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs);
-      this.#wakeOnHandChange = () => {
-        if (this.delivery.hasInHand) return;
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    clearTimeout(warning);
+    return this.#closing.close(timeoutMs);
   }
 
   #onEvent(event: EngineEvent): void {
     switch (event.type) {
       case 'subscription':
-        this.topics = event.topics;
+        this.#subscriptions.topics = event.topics;
         return;
       case 'records': {
         const { topic, partition, epoch, bytes } = event;
@@ -327,7 +279,7 @@ export class Session<K, V> {
         this.#reporting.log(event.level, event.message);
         return;
       case 'closed':
-        this.#resolveClosed();
+        this.#closing.onEngineClosed();
         return;
     }
   }
@@ -363,8 +315,8 @@ export class Session<K, V> {
     this.#engine.send({ type: 'progress', isWaiting: this.reading.isWaiting, polls: this.reading.polls });
   }
 
-  async #commitFinished(partitions: readonly PartitionDelivery<K, V>[], deadline?: number): Promise<void> {
-    if (this.#failure === null) await this.#commits.beforeRevocation(partitions, deadline);
+  async #commitFinished(partitions: readonly PartitionDelivery<K, V>[]): Promise<void> {
+    if (this.#failure === null) await this.#commits.beforeRevocation(partitions);
   }
 
   #assigned({ topic, partition }: TopicPartition, where: string): PartitionDelivery<K, V> {
@@ -374,26 +326,8 @@ export class Session<K, V> {
     throw new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'NotAssignedError' });
   }
 
-  #dropManualAssignment(): void {
-    this.#manual = [];
-    const dropped = [...this.delivery.partitions].filter(({ isBlocked }) => !isBlocked);
-    void this.#commitFinished(dropped); // notes the offsets before the partitions are gone
-    const partitions = dropped.map(({ topic, partition }) => ({ topic, partition }));
-    this.delivery.remove(partitions);
-    this.#engine.send({ type: 'stop', partitions });
-    this.#positions.wake();
-  }
-
   #mustGoOn(): void {
     if (this.#failure !== null) throw this.#failure;
-    if (this.#closing !== null) throw closedError();
-  }
-
-  #followSignal(signal: AbortSignal | undefined): void {
-    if (signal === undefined) return;
-    const close = (): void => void this.close(ABORT_CLOSE_MS);
-    if (signal.aborted) close();
-    signal.addEventListener('abort', close, { once: true });
-    this.#unfollowSignal = () => signal.removeEventListener('abort', close);
+    if (this.#closing.hasBegun) throw closedError();
   }
 }
