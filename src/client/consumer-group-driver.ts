@@ -7,7 +7,7 @@ import { CommitAuthority } from './commit-authority.ts';
 import type { EngineContext } from './engine-context.ts';
 import { GroupAnswers } from './group-answers.ts';
 import type { GroupMember, GroupMemberParts, Wanted } from './group-member.ts';
-import { checkPolls, PollWatch } from './poll-watch.ts';
+import { PollWatch, tellExpired } from './poll-watch.ts';
 
 /** Turns what the machine of a KIP-848 member decides into requests and events, and tells it what comes of them. */
 export class ConsumerGroupDriver implements GroupMember {
@@ -51,7 +51,7 @@ export class ConsumerGroupDriver implements GroupMember {
 
   tick(now: number): void {
     this.#perform(this.#machine.tick(now));
-    if (checkPolls(this.#polls, this.#engine, now)) this.#on({ type: 'pollExpired' });
+    if (this.#polls.tick(now)) this.#engine.emit({ type: 'collect' });
   }
 
   subscribe({ topics, patterns, brokerPattern }: Wanted, now: number): void {
@@ -70,7 +70,9 @@ export class ConsumerGroupDriver implements GroupMember {
   }
 
   progress(isWaiting: boolean, polls: number, now: number): void {
-    if (this.#polls.progress(isWaiting, polls, now)) this.#on({ type: 'polled' });
+    const news = this.#polls.progress(isWaiting, polls, now);
+    if (news === 'expired') tellExpired(this.#engine);
+    if (news !== null) this.#on({ type: news === 'expired' ? 'pollExpired' : 'polled' });
   }
 
   revoked(): void {

@@ -11,7 +11,7 @@ import { CommitAuthority } from './commit-authority.ts';
 import type { EngineContext } from './engine-context.ts';
 import { GroupAnswers } from './group-answers.ts';
 import type { GroupMember, GroupMemberParts, Wanted } from './group-member.ts';
-import { checkPolls, PollWatch } from './poll-watch.ts';
+import { PollWatch, tellExpired } from './poll-watch.ts';
 
 /** From this version on JoinGroup sends a newcomer away with a member id, to come again with it. */
 const MEMBER_ID_REQUIRED_VERSION = 4;
@@ -57,7 +57,7 @@ export class GroupDriver implements GroupMember {
 
   tick(now: number): void {
     this.#perform(this.#machine.tick(now));
-    if (checkPolls(this.#polls, this.#engine, now)) this.#on({ type: 'pollExpired' });
+    if (this.#polls.tick(now)) this.#engine.emit({ type: 'collect' });
   }
 
   /** With patterns the group has to wait for what they stand for: `topicsMatched`. */
@@ -77,7 +77,9 @@ export class GroupDriver implements GroupMember {
   }
 
   progress(isWaiting: boolean, polls: number, now: number): void {
-    if (this.#polls.progress(isWaiting, polls, now)) this.#on({ type: 'polled' });
+    const news = this.#polls.progress(isWaiting, polls, now);
+    if (news === 'expired') tellExpired(this.#engine);
+    if (news !== null) this.#on({ type: news === 'expired' ? 'pollExpired' : 'polled' });
   }
 
   revoked(): void {

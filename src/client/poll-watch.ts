@@ -1,8 +1,13 @@
 import type { EngineContext } from './engine-context.ts';
 
+/** `expired`: the application stayed away too long. `back`: it reads again after that. */
+export type PollNews = 'expired' | 'back' | null;
+
 /**
  * Whether the application still comes for records. It is asked for its count of reads now and then, rather than
- * reporting each: a read costs nothing that way, and `maxPollIntervalMs` is exact to a third of itself or a heartbeat.
+ * reporting each: a read costs nothing that way. At the end of `maxPollIntervalMs` it is asked once more, and only that
+ * answer decides. So an application that reads in time is never thrown out, and one that does not is noticed at most a
+ * third of the interval, or a heartbeat, too late.
  */
 export class PollWatch {
   readonly #maxPollIntervalMs: number;
@@ -10,6 +15,8 @@ export class PollWatch {
   #expiresAt = Infinity;
   #collectAt = Infinity;
   #polls = -1;
+  /** The time is up, and the count that decides has been asked for. */
+  #isDue = false;
   #hasExpired = false;
 
   constructor(settings: { maxPollIntervalMs: number; heartbeatIntervalMs: number }) {
@@ -20,50 +27,62 @@ export class PollWatch {
     );
   }
 
+  /** At each subscription. An application that was thrown out has to read before it counts as back: this is no read. */
   start(now: number): void {
-    this.#hasExpired = false;
-    this.#expiresAt = now + this.#maxPollIntervalMs;
     this.#collectAt = now + this.#collectIntervalMs;
+    if (!this.#hasExpired) this.#postpone(now);
   }
 
   stop(): void {
     this.#expiresAt = Infinity;
     this.#collectAt = Infinity;
+    this.#isDue = false;
+    this.#hasExpired = false;
   }
 
   deadline(): number {
     return Math.min(this.#expiresAt, this.#collectAt);
   }
 
-  tick(now: number): { isCollecting: boolean; hasExpired: boolean } {
-    const isCollecting = now >= this.#collectAt;
-    if (isCollecting) this.#collectAt = now + this.#collectIntervalMs;
-    const hasExpired = now >= this.#expiresAt;
-    if (hasExpired) {
+  /** Returns true where the application is to be asked for its count: `progress` brings it. */
+  tick(now: number): boolean {
+    const isDue = now >= this.#expiresAt;
+    if (isDue) {
       this.#expiresAt = Infinity;
-      this.#hasExpired = true;
+      this.#isDue = true;
     }
-    return { isCollecting, hasExpired };
+    const isCollecting = isDue || now >= this.#collectAt;
+    if (isCollecting) this.#collectAt = now + this.#collectIntervalMs;
+    return isCollecting;
   }
 
-  /** Returns true where the application is back after it had stayed away too long. */
-  progress(isWaiting: boolean, polls: number, now: number): boolean {
-    if (!isWaiting && polls === this.#polls) return false;
+  progress(isWaiting: boolean, polls: number, now: number): PollNews {
+    const isThere = isWaiting || polls !== this.#polls;
     this.#polls = polls;
-    if (this.#collectAt === Infinity) return false;
+    if (this.#collectAt === Infinity) return null;
+    if (isThere) {
+      const isBack = this.#hasExpired;
+      this.#hasExpired = false;
+      this.#postpone(now);
+      return isBack ? 'back' : null;
+    }
+    if (!this.#isDue) return null;
+    this.#isDue = false;
+    this.#hasExpired = true;
+    return 'expired';
+  }
+
+  #postpone(now: number): void {
+    this.#isDue = false;
     this.#expiresAt = now + this.#maxPollIntervalMs;
-    const isBack = this.#hasExpired;
-    this.#hasExpired = false;
-    return isBack;
   }
 }
 
-/** What a member does about its polls when time has passed. True where it has to leave its group, which is said aloud. */
-export function checkPolls(polls: PollWatch, engine: EngineContext, now: number): boolean {
-  const { isCollecting, hasExpired } = polls.tick(now);
-  if (isCollecting) engine.emit({ type: 'collect' });
-  if (!hasExpired) return false;
-  const message = `no record was asked for within maxPollIntervalMs (${engine.settings.maxPollIntervalMs} ms): this consumer leaves its group, and joins again when it is read from. Handle records faster, take fewer at a time (maxPollRecords), or raise maxPollIntervalMs`;
+/** Says aloud that a member leaves its group because nobody reads from it. */
+export function tellExpired(engine: EngineContext): void {
+  const limit = `maxPollIntervalMs (${engine.settings.maxPollIntervalMs} ms)`;
+  const message =
+    `no record was asked for within ${limit}: this consumer leaves its group, and joins again when it is read from. ` +
+    'Handle records faster, take fewer at a time (maxPollRecords), or raise maxPollIntervalMs';
   engine.emit({ type: 'log', level: 'error', message });
-  return true;
 }

@@ -29,7 +29,8 @@ export class MockRig {
       bootstrapServers: this.kafka.bootstrapServers,
       groupId: 'g',
       autoOffsetReset: 'earliest',
-      heartbeatIntervalMs: 30,
+      // In the consumer protocol it is the broker's to say.
+      ...(options.groupProtocol === 'consumer' ? {} : { heartbeatIntervalMs: 30 }),
       fetchMaxWaitMs: 50,
       autoCommitIntervalMs: 60_000,
       logger: null,

@@ -67,38 +67,81 @@ describe('Timer', () => {
 describe('PollWatch', () => {
   const settings = { maxPollIntervalMs: 900, heartbeatIntervalMs: 3000 };
 
-  it('asks for progress often enough, and expires without any', () => {
-    const watch = new PollWatch(settings);
-    expect(watch.deadline()).toBe(Infinity);
+  /** What comes of an application that has read `polls(now)` times by then and never waits, up to `end`. */
+  function watchTo(end: number, polls: (now: number) => number, options = settings): [number, string][] {
+    const watch = new PollWatch(options);
     watch.start(0);
-    const seen: [number, boolean][] = [];
-    for (let now = watch.deadline(); now <= 1200; now = watch.deadline()) {
-      const { isCollecting, hasExpired } = watch.tick(now);
-      expect(isCollecting).toBe(true);
-      watch.progress(false, 0, now);
-      seen.push([now, hasExpired]);
+    const news: [number, string][] = [];
+    for (let now = watch.deadline(); now <= end; now = watch.deadline()) {
+      if (!watch.tick(now)) throw new Error(`nothing was due at ${now}`);
+      const one = watch.progress(false, polls(now), now);
+      if (one !== null) news.push([now, one]);
     }
-    // The first report of a count counts as progress.
-    expect(seen).toEqual([
-      [300, false],
-      [600, false],
-      [900, false],
-      [1200, true],
-    ]);
+    return news;
+  }
+
+  it('asks for progress often enough, and expires without any', () => {
+    // The first report of a count, at 300, counts as progress.
+    expect(watchTo(1199, () => 0)).toEqual([]);
+    expect(watchTo(60_000, () => 0)).toEqual([[1200, 'expired']]);
+  });
+
+  it('an application that reads in time is never thrown out, however its reads and the looks at them fall', () => {
+    for (let every = 100; every < 900; every += 7) {
+      for (let first = 0; first < every; first += 13) {
+        const polls = (now: number): number => Math.floor((now + first) / every);
+        expect(watchTo(30_000, polls), `a read every ${every} ms, the first at ${every - first}`).toEqual([]);
+      }
+    }
+    const slow = { maxPollIntervalMs: 3000, heartbeatIntervalMs: 1000 };
+    expect(watchTo(3_600_000, (now) => Math.floor(now / 2800), slow)).toEqual([]);
+  });
+
+  it('one that reads too seldom expires, and is back with each read', () => {
+    const news = watchTo(20_000, (now) => Math.floor(now / 2000));
+    expect(news.slice(0, 4).map(([, one]) => one)).toEqual(['expired', 'back', 'expired', 'back']);
+    for (const [at, one] of news) if (one === 'expired') expect(at % 2000).toBeGreaterThanOrEqual(900);
   });
 
   it('waiting, or another count, is progress; so is coming back after it expired, once', () => {
     const watch = new PollWatch(settings);
     watch.start(0);
-    expect(watch.progress(true, 0, 300)).toBe(false);
-    expect(watch.tick(1199).hasExpired).toBe(false);
-    expect(watch.tick(1200).hasExpired).toBe(true);
-    expect(watch.tick(5000).hasExpired).toBe(false);
-    expect(watch.progress(false, 0, 5000)).toBe(false); // the same count as before
-    expect(watch.progress(false, 1, 5001)).toBe(true);
-    expect(watch.progress(false, 2, 5002)).toBe(false);
-    expect(watch.tick(5901).hasExpired).toBe(false);
-    expect(watch.tick(5902).hasExpired).toBe(true);
+    expect(watch.progress(true, 0, 300)).toBeNull();
+    expect(watch.progress(false, 0, 1199)).toBeNull(); // asked for before the time was up
+    expect(watch.tick(1200)).toBe(true);
+    expect(watch.progress(false, 0, 1200)).toBe('expired');
+    expect(watch.progress(false, 0, 5000)).toBeNull(); // the same count as before
+    expect(watch.progress(false, 1, 5001)).toBe('back');
+    expect(watch.progress(false, 2, 5002)).toBeNull();
+    expect(watch.tick(5902)).toBe(true);
+    expect(watch.progress(false, 2, 5902)).toBe('expired');
+  });
+
+  it('a read that is reported at the very end counts', () => {
+    const watch = new PollWatch(settings);
+    watch.start(0);
+    watch.progress(false, 0, 0);
+    expect(watch.tick(900)).toBe(true);
+    expect(watch.progress(false, 1, 900)).toBeNull();
+    expect(watch.tick(1800)).toBe(true);
+    expect(watch.progress(true, 1, 1800)).toBeNull();
+    expect(watch.tick(2700)).toBe(true);
+    expect(watch.progress(false, 1, 2700)).toBe('expired');
+  });
+
+  it('a new subscription gives new time, but is no read of one that was thrown out', () => {
+    const watch = new PollWatch(settings);
+    watch.start(0);
+    watch.progress(false, 0, 0);
+    watch.start(800);
+    expect(watch.tick(1600)).toBe(true);
+    expect(watch.progress(false, 0, 1600)).toBeNull();
+    expect(watch.tick(1700)).toBe(true);
+    expect(watch.progress(false, 0, 1700)).toBe('expired');
+    watch.start(1800);
+    expect(watch.tick(2700)).toBe(true);
+    expect(watch.progress(false, 0, 2700)).toBeNull(); // is out already
+    expect(watch.progress(false, 1, 2800)).toBe('back');
   });
 
   it('stopped, it wants nothing', () => {
@@ -106,8 +149,8 @@ describe('PollWatch', () => {
     watch.start(0);
     watch.stop();
     expect(watch.deadline()).toBe(Infinity);
-    expect(watch.tick(10_000)).toEqual({ isCollecting: false, hasExpired: false });
-    expect(watch.progress(true, 5, 10_000)).toBe(false);
+    expect(watch.tick(10_000)).toBe(false);
+    expect(watch.progress(true, 5, 10_000)).toBeNull();
   });
 });
 
