@@ -8,8 +8,9 @@ const CONTEXT = { topic: '', partition: -1 };
 const OPEN = { checkCrcs: false, maxDecompressedBytes: 1 << 30 };
 
 /**
- * What Kafka's log cleaner makes of batches: of each key the last record stays, records without a key go, batches keep their first and last offset
- * and their producer, one that is left empty disappears. Control batches stay. What is written anew is uncompressed.
+ * Compacts as Kafka's log cleaner does: the last record of each key stays, records without a key go. Batches keep their
+ * first and last offset and their producer. A batch that is left empty disappears, unless it is the last one of its
+ * producer: the broker keeps that for its sequence. Control batches stay. What is written anew is uncompressed.
  *
  * @param newest of the log: not compacted itself, but its keys count
  */
@@ -18,6 +19,11 @@ export function compactBatches(batches: readonly StoredBatch[], newest: StoredBa
   for (const batch of [...batches, newest]) {
     if (new WireBatch(batch.bytes, 0).isControl) continue;
     forEachKeyed(batch, (key, offset) => lastOffsets.set(key, offset));
+  }
+  const lastOfProducers = new Map<string, StoredBatch>();
+  for (const batch of [...batches, newest]) {
+    const { producerId } = new WireBatch(batch.bytes, 0);
+    if (!producerId.isNegative()) lastOfProducers.set(producerId.toString(), batch);
   }
   return batches.flatMap((batch) => {
     const wire = new WireBatch(batch.bytes, 0);
@@ -30,7 +36,8 @@ export function compactBatches(batches: readonly StoredBatch[], newest: StoredBa
       offsetDeltas.push(offset - batch.baseOffset);
     });
     if (records.length === wire.recordCount) return [batch];
-    if (records.length === 0) return [];
+    const isLastOfProducer = lastOfProducers.get(wire.producerId.toString()) === batch;
+    if (records.length === 0 && !isLastOfProducer) return [];
     const bytes = encodeRecordBatch(records, {
       baseOffset: batch.baseOffset,
       offsetDeltas,

@@ -83,7 +83,6 @@ export class FetchSessions {
   }
 
   #open(wanted: readonly WantedPartition[], usesTopicIds: boolean): FetchPlan {
-    if (wanted.length === 0) return alone(wanted);
     if (this.#sessions.size >= MAX_SESSIONS) {
       const [oldest] = this.#sessions.keys();
       if (oldest !== undefined) this.#sessions.delete(oldest);
@@ -126,7 +125,14 @@ function update(session: Session, request: FetchRequest): void {
   }
 }
 
+/** A partition that a request names twice counts once, by its last mention. */
 function wantedOf(request: FetchRequest): WantedPartition[] {
+  const wanted = new Map<string, WantedPartition>();
+  for (const each of namedIn(request)) wanted.set(keyOf(each), each);
+  return [...wanted.values()];
+}
+
+function namedIn(request: FetchRequest): WantedPartition[] {
   return request.topics.flatMap(({ topic, topicId, partitions }) =>
     partitions.map(({ partition, fetchOffset, currentLeaderEpoch, lastFetchedEpoch, partitionMaxBytes }) => ({
       topic,

@@ -40,6 +40,17 @@ describe('Fetch', () => {
       -1,
       0,
     ]);
+    expect(partition.abortedTransactions).toEqual([]);
+  });
+
+  it('answers once for a partition that is named twice', async () => {
+    const kafka = await startKafka({ topics: { t: 1 } });
+    await kafka.append('t', 0, ['a', 'b']);
+    const request = fetchRequest({ offset: 0 });
+    const [topic] = request.topics;
+    topic?.partitions.push({ ...topic.partitions[0], fetchOffset: Long.fromNumber(1) } as never);
+    const { responses } = await (await connect(kafka)).send(fetch, 12, request);
+    expect(responses.flatMap(({ partitions }) => partitions)).toHaveLength(1);
   });
 
   it('waits for bytes: answers with what has come as soon as there is enough', async () => {

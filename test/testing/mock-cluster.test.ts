@@ -273,8 +273,11 @@ describe('groups', () => {
       return topics[0]?.partitions[0]?.errorCode;
     };
     expect(await code(8, {}, 5)).toBe(3);
-    expect(await code(8, { groupId: '' })).toBe(24);
     expect(await code(8, { memberId: 'x', generationIdOrMemberEpoch: 3 })).toBe(22);
+    expect(await code(8, { memberId: 'x', generationIdOrMemberEpoch: -1 })).toBe(0);
+    expect(await code(8, { memberId: 'x', generationIdOrMemberEpoch: 3 })).toBe(25);
+    kafka.moveCoordinator('', 1);
+    expect(await code(8, { groupId: '' })).toBe(0);
     kafka.moveCoordinator('g', 2);
     expect(await code(8, {})).toBe(16);
     kafka.moveCoordinator('g', 1);

@@ -164,6 +164,22 @@ describe('PartitionLog', () => {
     expect(log.endOffset).toBe(7);
   });
 
+  it('keeps the last batch of a producer, emptied, when compaction has removed its records', () => {
+    const log = new PartitionLog();
+    put(log, [{ key: 'a', value: '1' }], { producerId: 7, baseSequence: 0 });
+    put(log, [{ key: 'a', value: '2' }], { producerId: 7, baseSequence: 1 });
+    put(log, [{ key: 'a', value: '3' }]);
+    put(log, [{ key: 'b', value: '4' }]);
+    log.compact();
+    expect(all(log)).toEqual(['2:3', '3:4']);
+    const offsets = log.batches.map(({ baseOffset, lastOffset }) => [baseOffset, lastOffset]);
+    expect(offsets).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+  });
+
   it('gives back whatever was appended, in any batches, from any offset, within any limit', () => {
     fc.assert(
       fc.property(

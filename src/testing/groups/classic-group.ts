@@ -143,11 +143,9 @@ export class ClassicGroup {
 
   /** Whether a commit counts. Gives an error code. */
   commit(claim: MemberClaim & { generationId: number }, now: number): number {
-    // Somebody outside of the group, such as a consumer with assigned partitions: only while nobody is in it.
-    if (claim.generationId < 0 && claim.memberId === '') {
-      return this.#state === 'Empty' ? ERROR_CODES.NONE : ERROR_CODES.UNKNOWN_MEMBER_ID;
-    }
-    if (this.#generation.id === 0 && this.#members.size === 0) return ERROR_CODES.ILLEGAL_GENERATION; // no such group
+    // A consumer with assigned partitions, or an administrator, commits only while the group has no members.
+    if (claim.generationId < 0 && this.#state === 'Empty') return ERROR_CODES.NONE;
+    if (claim.generationId < 0 && claim.memberId === '') return ERROR_CODES.UNKNOWN_MEMBER_ID;
     const errorCode = this.heartbeat(claim, now);
     if (errorCode !== 0 && errorCode !== ERROR_CODES.REBALANCE_IN_PROGRESS) return errorCode;
     return this.#state === 'CompletingRebalance' ? ERROR_CODES.REBALANCE_IN_PROGRESS : ERROR_CODES.NONE;

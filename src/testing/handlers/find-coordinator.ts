@@ -30,7 +30,6 @@ function answer(
 function find(key: string, keyType: number, { cluster }: RequestContext): Coordinator {
   if (keyType !== GROUP)
     return failed(key, ERROR_CODES.INVALID_REQUEST, 'the mock cluster has coordinators of groups only');
-  if (key === '') return failed(key, ERROR_CODES.INVALID_GROUP_ID);
   const broker = cluster.coordinatorOf(key);
   if (broker === null) return failed(key, ERROR_CODES.COORDINATOR_NOT_AVAILABLE);
   const { nodeId, host, port } = broker;

@@ -25,7 +25,7 @@ export const metadataHandler: Handler<MetadataRequest, MetadataResponse> = {
     const isForAll = request.topics === null || (context.version === 0 && request.topics.length === 0);
     const topics = isForAll
       ? cluster.topics.all.map((topic) => describe(topic, operations, context))
-      : (request.topics ?? []).map((asked) => answerOne(asked, request, operations, context));
+      : distinct(request.topics ?? []).map((asked) => answerOne(asked, request, operations, context));
     return {
       ...empty(context),
       topics,
@@ -50,6 +50,11 @@ export const metadataHandler: Handler<MetadataRequest, MetadataResponse> = {
     });
   },
 };
+
+/** A topic that is asked for twice is described once. */
+function distinct(topics: readonly MetadataRequestTopic[]): MetadataRequestTopic[] {
+  return [...new Map(topics.map((topic) => [topic.name ?? topic.topicId, topic])).values()];
+}
 
 function empty({ cluster }: RequestContext): MetadataResponse {
   return {

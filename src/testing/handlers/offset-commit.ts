@@ -8,7 +8,7 @@ import { NO_UUID } from '../../protocol/codec.ts';
 import { ERROR_CODES } from '../../protocol/error-codes.ts';
 import type { Group } from '../groups/coordinator.ts';
 import type { Handler, RequestContext } from '../handler.ts';
-import { groupError } from './group-error.ts';
+import { coordinatorError } from './group-error.ts';
 
 /** From here on a broker may tell a member of a consumer group that its epoch is old (KIP-848). */
 const EPOCHS_FROM_VERSION = 9;
@@ -19,7 +19,7 @@ export const offsetCommitHandler: Handler<OffsetCommitRequest, OffsetCommitRespo
   api: offsetCommit,
 
   handle(request, context) {
-    const errorCode = groupError(request.groupId, context);
+    const errorCode = coordinatorError(request.groupId, context);
     if (errorCode !== 0) return answer(request, () => errorCode);
     const group = context.cluster.coordinator.findOrCreate(request.groupId);
     const refusal = memberError(group, request, context);
@@ -69,6 +69,9 @@ function memberError(group: Group, request: OffsetCommitRequest, { cluster, vers
     const isTooNew = errorCode === ERROR_CODES.STALE_MEMBER_EPOCH && version < EPOCHS_FROM_VERSION;
     return isTooNew ? ERROR_CODES.UNSUPPORTED_VERSION : errorCode;
   }
+  // A group that is not there, neither by members nor by offsets, takes commits in nobody's name only.
+  const isThere = group.classic.generation.id > 0 || group.classic.members.length > 0 || group.offsets.topics.size > 0;
+  if (!isThere && generationIdOrMemberEpoch >= 0) return ERROR_CODES.ILLEGAL_GENERATION;
   const claim = { memberId, groupInstanceId, generationId: generationIdOrMemberEpoch };
   return cluster.coordinator.step(group, (now) => group.classic.commit(claim, now));
 }

@@ -12,7 +12,7 @@ import { NO_UUID } from '../../protocol/codec.ts';
 import { ERROR_CODES } from '../../protocol/error-codes.ts';
 import type { Group } from '../groups/coordinator.ts';
 import type { Handler, RequestContext } from '../handler.ts';
-import { groupError } from './group-error.ts';
+import { coordinatorError } from './group-error.ts';
 
 const MANY_GROUPS_FROM_VERSION = 8;
 const LEADER_EPOCH_FROM_VERSION = 5;
@@ -77,7 +77,7 @@ function answer(
 function fetchGroup(asked: OffsetFetchGroup, context: RequestContext): OffsetFetchGroupResult {
   const { groupId } = asked;
   const group = context.cluster.coordinator.find(groupId);
-  const errorCode = groupError(groupId, context) || memberError(group, asked);
+  const errorCode = coordinatorError(groupId, context) || memberError(group, asked);
   if (errorCode !== 0) return { groupId, topics: [], errorCode };
   const topics = (asked.topics ?? allTopics(group, context)).map((topic) => ({
     name: topic.name,
@@ -87,10 +87,11 @@ function fetchGroup(asked: OffsetFetchGroup, context: RequestContext): OffsetFet
   return { groupId, topics, errorCode: 0 };
 }
 
-/** Only who says that it is a member is held to it (KIP-848). */
+/** A request that names a member is held to it by a group of the consumer protocol, and by no other (KIP-848). */
 function memberError(group: Group | undefined, { memberId, memberEpoch }: OffsetFetchGroup): number {
   if (memberId === null || memberEpoch < 0) return ERROR_CODES.NONE;
-  return group === undefined ? ERROR_CODES.UNKNOWN_MEMBER_ID : group.consumer.checkEpoch(memberId, memberEpoch);
+  const isConsumerGroup = group !== undefined && group.consumer.epoch > 0;
+  return isConsumerGroup ? group.consumer.checkEpoch(memberId, memberEpoch) : ERROR_CODES.NONE;
 }
 
 function allTopics(group: Group | undefined, { cluster, version }: RequestContext): OffsetFetchTopic[] {
