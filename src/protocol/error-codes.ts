@@ -13,11 +13,14 @@ import {
 /**
  * What Kafka's own client does about a code: `final` fails; `retriable` may work when sent again unchanged; `metadata`
  * may work after the metadata were refreshed (Java's InvalidMetadataException); `ok` is no error.
+ *
+ * One code differs from Java's class of it. A broker says UNKNOWN_SERVER_ERROR for any exception of its own: a log that
+ * is being closed, a failed disk, a tier that did not answer. Java's consumer asks again almost everywhere, too.
  */
 type Kind = 'final' | 'retriable' | 'metadata' | 'ok';
 
 const TABLE = {
-  UNKNOWN_SERVER_ERROR: [-1, 'final', 'the broker failed for a reason of its own; its log says more'],
+  UNKNOWN_SERVER_ERROR: [-1, 'retriable', 'the broker failed for a reason of its own; its log says more'],
   NONE: [0, 'ok', 'no error'],
   OFFSET_OUT_OF_RANGE: [1, 'final', 'the offset is not in the log: too old or too new'],
   CORRUPT_MESSAGE: [2, 'retriable', 'the records failed their CRC or are otherwise corrupt'],
@@ -191,13 +194,16 @@ const BY_CODE: ReadonlyMap<number, ErrorCode> = new Map(
   ]),
 );
 
-/** What Kafka says about a code; a number that is not in the table is an error that cannot be retried. */
+/**
+ * Returns what Kafka says about a code. A number that is not in the table is retriable: nobody knows what a newer broker
+ * means by it, and to give up for good is the one answer that cannot be mended.
+ */
 export function errorCodeOf(code: number): ErrorCode {
   return (
     BY_CODE.get(code) ?? {
       code,
       name: 'UNKNOWN_ERROR_CODE',
-      retriable: false,
+      retriable: true,
       refreshesMetadata: false,
       message: `error code ${code}, which is newer than this version of samsa`,
     }
