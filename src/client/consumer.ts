@@ -121,7 +121,8 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
 
   /**
    * Up to `maxPollRecords` records, a batch per partition; waits for the first one, and gives an empty array when
-   * `timeoutMs` (default 500) have passed. What it gave is finished at the next `poll()`, or by `commit()`.
+   * `timeoutMs` (default 500) have passed. What it gave is finished at the next `poll()`, or by `commit()`; `close()` does not
+   * finish it.
    */
   async poll({ timeoutMs = DEFAULT_POLL_MS }: { timeoutMs?: number } = {}): Promise<RecordBatch<K, V>[]> {
     const waitMs = check.milliseconds(timeoutMs, 'poll({ timeoutMs })');
@@ -129,8 +130,9 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   }
 
   /**
-   * The next record, which is finished when the next one is asked for; `null` when none came within `timeoutMs` (default: waits for
-   * ever), and after `close()` for whoever waits then.
+   * The next record, which is finished when the next one is asked for, or by `commit()`; `null` when none came within
+   * `timeoutMs` (default: waits for ever), and after `close()` for whoever waits then. `close()` does not finish it: when the
+   * work is done, `await consumer.commit()` before.
    *
    * @throws what `signal` was aborted with; nothing is lost by that
    */
@@ -174,7 +176,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
    * Commits, and resolves when the broker has acknowledged it. Retriable errors are retried for `defaultApiTimeoutMs`; what
    * `commitAsync` has sent before is finished first. `docs/commits.md` has what comes of it where and when.
    *
-   * Without an argument: all that is finished, and after `poll()` also what that gave, as in Java. A record or a batch: that
+   * Without an argument: all that is finished, and after `poll()` or `read()` also what that gave, as in Java. A record or a batch: that
    * one and all before it in its partition (beside running handlers: as far as nothing unfinished is passed), and never back
    * behind what is committed. Offsets: exactly those, each the next one to be consumed, also where that is back.
    *
@@ -309,7 +311,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   }
 
   /**
-   * Waits until a loop comes for more (so, inside a loop, `break` first; what `poll()` gave is not waited for), commits what is finished, leaves the
+   * Waits until a loop comes for more (so, inside a loop, `break` first; what `poll()` or `read()` gave is not waited for), commits what is finished, leaves the
    * group and closes all connections, by `timeoutMs` (default 30,000) at the latest. Legal at any time, also twice.
    */
   async close({ timeoutMs = DEFAULT_CLOSE_MS }: { timeoutMs?: number } = {}): Promise<void> {

@@ -170,6 +170,7 @@ export class Reading<K, V> {
         () => isTimeUp || signal?.aborted === true,
       );
       if (result.value === undefined) signal?.throwIfAborted();
+      this.#isPollInHand = true;
       return result.value ?? null;
     } finally {
       clearTimeout(timer);
@@ -177,12 +178,15 @@ export class Reading<K, V> {
     }
   }
 
-  /** The application holds what `poll()` gave. */
+  /** The application holds what `poll()` or `read()` gave: no loop will come back for more. */
   get isPollInHand(): boolean {
     return this.#isPollInHand && this.#delivery.hasInHand;
   }
 
-  /** The application says that it is done with what `poll()` gave: an explicit commit covers it, as in Java. */
+  /**
+   * The application says that it is done with what `poll()` or `read()` gave: an explicit commit covers it, as in
+   * Java.
+   */
   finishPolled(): void {
     if (!this.isPollInHand) return;
     this.#isPollInHand = false;

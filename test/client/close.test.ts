@@ -114,6 +114,20 @@ describe('close()', () => {
     }
   });
 
+  it('after read() likewise: at once, and commit() covers it', async () => {
+    for (const commits of [true, false]) {
+      const kafka = await start(5);
+      const consumer = consumerOf(kafka, { autoCommitIntervalMs: 60_000 });
+      consumer.subscribe(['t']);
+      await consumer.read({ timeoutMs: 5000 });
+      await consumer.read({ timeoutMs: 5000 });
+      if (commits) await consumer.commit();
+      const closed = consumer.close({ timeoutMs: 20_000 });
+      expect(await timed(closed)).toBeLessThan(10_000); // it waited for another read(), 15 of 20 seconds
+      expect(kafka.committed.get(0)).toBe(commits ? 2 : 1);
+    }
+  });
+
   it('during a revocation whose listener hangs: by its time-out', async () => {
     const kafka = await start(5);
     const consumer = consumerOf(kafka);

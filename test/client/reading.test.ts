@@ -153,6 +153,20 @@ describe('poll', () => {
     rig.reading.finishPolled();
     expect(rig.committable()).toEqual({ 0: 2 });
   });
+
+  it('what read() gave is in hand as what poll() gave: by no loop', async () => {
+    const rig = new ReadingRig();
+    rig.arrive(batch(0, 3));
+    await rig.reading.nextRecord();
+    expect(rig.reading.isPollInHand).toBe(false);
+    await rig.reading.read(1000, undefined);
+    expect(rig.committable()).toEqual({ 0: 1 });
+    expect(rig.reading.isPollInHand).toBe(true);
+    rig.reading.finishPolled();
+    expect(rig.committable()).toEqual({ 0: 2 });
+    expect(rig.reading.isPollInHand).toBe(false);
+    expect(await rig.reading.read(0, undefined)).toMatchObject({ offset: 2 });
+  });
 });
 
 describe('ends', () => {
