@@ -19,8 +19,10 @@ One line a batch: position in the file, offsets, header fields, and 'ok' or what
                        what one compressed batch may grow to; default 104857600
   -h, --help           this text
 
-Exit code 1 where a batch is damaged: the others are printed all the same. A last batch that is cut off, or the zeros of a
-file that was allocated ahead, are no damage: a broker that runs is still writing there.
+Exit code 1 where a batch is damaged: the others are printed all the same. Where a
+header is damaged, the next batch is found by its CRC. A last batch that is cut off, or
+the zeros of a file that was allocated ahead, are no damage: a broker that runs is still
+writing there.
 `;
 
 const CHUNK_BYTES = 4096;
@@ -80,7 +82,12 @@ async function dumpFile(path: string, options: DumpOptions, output: Output): Pro
 
 /** @returns whether the batch is sound, or not there yet */
 function dumpBatch(piece: SegmentPiece, context: RecordContext, options: DumpOptions, chunk: Chunk): boolean {
-  const { position, bytes, left, missing } = piece;
+  const { position, bytes, left, missing, stray } = piece;
+  if (stray > 0) {
+    const rest = stray === left ? 'no batch follows' : `the next batch is at position ${position + stray}`;
+    chunk.text(`position=${position} bytes=${stray} DAMAGED: no batch begins here; ${rest}\n`);
+    return false;
+  }
   if (missing > 0 || bytes.every((byte) => byte === 0)) {
     const what = missing > 0 ? `cut off, ${missing} more bytes announced` : 'allocated and not yet written';
     chunk.text(`position=${position} bytes=${left} ${what}\n`);

@@ -1,7 +1,8 @@
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * The first SIGINT or SIGTERM asks for an orderly end; a second one ends the process at once.
+ * The first SIGINT, SIGTERM or SIGHUP (its terminal is closed) asks for an orderly end; a second one ends the process at
+ * once.
  *
  * @returns takes the handlers off again
  */

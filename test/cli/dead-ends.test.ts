@@ -64,16 +64,20 @@ test.each([[[]], [['-o', '-3']], [['-o', 'end', '-e']]])(
   },
 );
 
-test('SIGTERM while nobody answers is a quiet end', { timeout: 30_000 }, async () => {
-  server = await silentServer();
-  const running = start('consume', '-t', 'orders', '-b', server.address, '--progress');
-  await new Promise<void>((resolve) => running.process.stderr.once('data', () => resolve())); // it has begun
-  running.process.kill('SIGTERM');
-  const result = await running.ended;
-  expect(result).toMatchObject({ code: 0, signal: null, stdout: '' });
-  expect(result.errors.every((line) => line.includes('0 records'))).toBe(true);
-  expect(result.ms).toBeLessThan(BOUND_MS);
-});
+test.each(['SIGTERM', 'SIGHUP'] as const)(
+  '%s while nobody answers is a quiet end',
+  { timeout: 30_000 },
+  async (signal) => {
+    server = await silentServer();
+    const running = start('consume', '-t', 'orders', '-b', server.address, '--progress');
+    await new Promise<void>((resolve) => running.process.stderr.once('data', () => resolve())); // it has begun
+    running.process.kill(signal);
+    const result = await running.ended;
+    expect(result).toMatchObject({ code: 0, signal: null, stdout: '' });
+    expect(result.errors.every((line) => line.includes('0 records'))).toBe(true);
+    expect(result.ms).toBeLessThan(BOUND_MS);
+  },
+);
 
 describe('wrong arguments', () => {
   test.each([

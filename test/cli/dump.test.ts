@@ -79,15 +79,42 @@ describe('samsa dump', { timeout: 30_000 }, () => {
     expect([cut.code, ahead.code]).toEqual([0, 0]);
   });
 
-  test('a length that cannot be ends it', async () => {
-    const { code, stdout } = await run('dump', await segment(Buffer.from('this is no segment, whatever its name')));
-    expect(stdout).toMatch(/^position=0 bytes=37 .*(announced|DAMAGED)/);
-    expect(stdout.split('\n')).toHaveLength(2);
-    expect(code).toBe(0);
-    const negative = Buffer.alloc(61, 0xff);
-    const result = await run('dump', await segment(negative));
-    expect(result.stdout).toMatch(/^position=0 bytes=12 DAMAGED: .*batch length -1/);
-    expect(result.code).toBe(1);
+  test('a file that is no segment is damaged from its beginning', async () => {
+    const text = await run('dump', await segment(Buffer.from('this is no segment, whatever its name')));
+    expect(text.stdout).toBe('position=0 bytes=37 DAMAGED: no batch begins here; no batch follows\n');
+    const negative = await run('dump', await segment(Buffer.alloc(61, 0xff)));
+    expect(negative.stdout).toBe('position=0 bytes=61 DAMAGED: no batch begins here; no batch follows\n');
+    expect([text.code, negative.code]).toEqual([1, 1]);
+  });
+
+  test.each([
+    ['beyond the file', (batch: Buffer) => batch.writeInt32BE(0x00ffffff, 8)],
+    ['over the next batch', (batch: Buffer) => batch.writeInt32BE(batch.length - 12 + SECOND.length, 8)],
+    ['too short', (batch: Buffer) => batch.writeInt32BE(batch.length - 30, 8)],
+    ['negative', (batch: Buffer) => batch.writeInt32BE(-5, 8)],
+  ])('a damaged length (%s) hides no batch after it', async (_, damage) => {
+    const batch = Buffer.from(FIRST);
+    damage(batch);
+    const last = encodeRecordBatch([{ value: 'four' }], { baseOffset: 43, timestamp: 3000 });
+    const { code, stdout } = await run('dump', await segment(batch, SECOND, last));
+    const lines = stdout.split('\n').slice(0, -1);
+    expect(lines.filter((line) => line.endsWith(' ok')).map((line) => / offsets=(\d+)/.exec(line)?.[1])).toEqual([
+      '42',
+      '43',
+    ]);
+    expect(lines[0]).toContain('DAMAGED');
+    expect(code).toBe(1);
+  });
+
+  test('a damaged base offset is told, and the batches after it are printed', async () => {
+    const third = encodeRecordBatch([{ value: 'four' }], { baseOffset: 43, timestamp: 3000 });
+    const back = Buffer.from(SECOND);
+    back.writeBigInt64BE(3n, 0);
+    const { code, stdout } = await run('dump', await segment(FIRST, back, third));
+    const position = FIRST.length + SECOND.length;
+    expect(stdout).toContain(`DAMAGED: no batch begins here; the next batch is at position ${position}\n`);
+    expect(stdout.match(/ ok\n/g)).toHaveLength(2);
+    expect(code).toBe(1);
   });
 
   test('no file, a folder, a wrong option: one line', async () => {

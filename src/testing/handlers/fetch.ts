@@ -184,7 +184,7 @@ function answerOf(
   };
   if (found.kind === 'error') {
     answer.errorCode = found.errorCode;
-    answer.abortedTransactions = [];
+    if (found.partition === null) answer.abortedTransactions = []; // refused before the log is read
     if (found.partition !== null && context.version >= HINTS_FROM_VERSION && isAboutLeader(found.errorCode)) {
       answer.currentLeader = { leaderId: found.partition.leader, leaderEpoch: found.partition.leaderEpoch };
     }
