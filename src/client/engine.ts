@@ -56,6 +56,7 @@ export class Engine implements EnginePort, EngineContext {
       onUnreachable: (error) => this.emit({ type: 'trouble', error }),
       onPassedOver: ({ message }) =>
         this.emit({ type: 'log', level: 'info', message: `${message}; asking another broker` }),
+      onWaiting: (message) => this.emit({ type: 'log', level: 'warn', message }),
     });
     this.coordinator = new Coordinator(this.cluster, settings.groupId ?? '', (error) => {
       if (this.#isClosed) return;
@@ -106,6 +107,7 @@ export class Engine implements EnginePort, EngineContext {
   }
 
   refreshMetadata(topics: readonly string[]): void {
+    this.cluster.doubtMetadata();
     this.#metadata.refresh(topics);
   }
 

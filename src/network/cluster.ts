@@ -1,13 +1,17 @@
 import { backoffMs } from '../backoff.ts';
-import { ConnectionError, KafkaError, toKafkaError } from '../errors.ts';
+import { ConnectionError, RequestTimeoutError, type KafkaError } from '../errors.ts';
 import { findCoordinator } from '../protocol/api/find-coordinator.ts';
 import { metadata as metadataApi } from '../protocol/api/metadata.ts';
 import { NO_UUID } from '../protocol/codec.ts';
 import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
+import { AnyBroker } from './any-broker.ts';
 import { addressOf, Candidates, type HostPort } from './candidates.ts';
-import { Connection, type Traffic } from './connection.ts';
+import { Connection } from './connection.ts';
+import { MetadataRefreshes } from './metadata-refreshes.ts';
 import { ClusterMetadata, type BrokerAddress } from './metadata.ts';
+import { isUsable, watched, type Opening } from './opening.ts';
 import { Pauses } from './pauses.ts';
+import { TrafficTotals, type BrokerTraffic } from './traffic.ts';
 
 export interface ClusterOptions {
   bootstrapServers: readonly HostPort[];
@@ -28,6 +32,8 @@ export interface ClusterOptions {
   onUnreachable: (error: KafkaError) => void;
   /** One broker could not be asked about the cluster; another one is. */
   onPassedOver: (error: KafkaError) => void;
+  /** No broker has answered a question about the cluster for some seconds. */
+  onWaiting: (message: string) => void;
 }
 
 /**
@@ -36,44 +42,36 @@ export interface ClusterOptions {
  */
 export type Purpose = 'fetch' | 'coordinator' | 'lookup';
 
-/** A connection on its way, or there. */
-interface Opening {
-  readonly promise: Promise<Connection>;
-  /** Null until it is there. */
-  connection: Connection | null;
-}
-
-interface Refresh {
-  readonly topics: Set<string>;
-  /** Every topic there is, besides. */
-  isList: boolean;
-  readonly done: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: KafkaError) => void;
-}
+/** Of so many addresses the failures are counted; those of brokers that are gone would add up for years. */
+const MOST_FAILURES = 1000;
 
 /** The brokers: connections made on demand and kept, back-off between failures, metadata, the group's coordinator. */
 export class Cluster {
   readonly metadata = new ClusterMetadata();
   /** Whether asking for a topic may make it; may change at any time. */
   allowAutoCreateTopics: boolean;
-  #options: ClusterOptions;
-  #open = new Map<string, Opening>();
-  #all = new Set<Connection>();
-  /** What went over connections that are closed, by address. */
-  #past = new Map<string, Traffic>();
-  #failures = new Map<string, number>();
-  #candidates: Candidates;
-  #general: Opening | null = null;
-  #queued: Refresh | null = null;
-  #refreshing = false;
-  #pauses = new Pauses();
+  readonly #options: ClusterOptions;
+  readonly #open = new Map<string, Opening>();
+  readonly #all = new Set<Connection>();
+  readonly #traffic = new TrafficTotals();
+  /** By address: failures in a row, for the back-off. */
+  readonly #failures = new Map<string, number>();
+  readonly #candidates: Candidates;
+  readonly #any: AnyBroker;
+  readonly #refreshes: MetadataRefreshes;
+  readonly #pauses = new Pauses();
   #closed: KafkaError | null = null;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.allowAutoCreateTopics = options.allowAutoCreateTopics;
     this.#candidates = new Candidates(options, this.metadata);
+    this.#any = new AnyBroker(options, this.#candidates, (candidate, timeoutMs) => this.#connect(candidate, timeoutMs));
+    this.#refreshes = new MetadataRefreshes({
+      refresh: (topics, isList) => this.#refresh(topics, isList),
+      onFailed: (error, failingMs) => this.#onRefreshFailed(error, failingMs),
+      pause: (attempt) => this.#pause(attempt),
+    });
   }
 
   /**
@@ -99,13 +97,12 @@ export class Cluster {
    * @param isList asks for all that there are, too: `metadata.listed` has their names then
    */
   refreshMetadata(topics: Iterable<string>, isList = false): Promise<void> {
-    if (this.#closed !== null) return Promise.reject(this.#closed);
-    this.#queued ??= newRefresh();
-    for (const topic of topics) this.#queued.topics.add(topic);
-    this.#queued.isList ||= isList;
-    const { done } = this.#queued;
-    if (!this.#refreshing) void this.#refreshLoop();
-    return done;
+    return this.#refreshes.ask(topics, isList);
+  }
+
+  /** What brokers have said of late about the cluster did not help: the next question goes to another broker. */
+  doubtMetadata(): void {
+    this.#any.doubt();
   }
 
   /**
@@ -113,32 +110,36 @@ export class Cluster {
    * `refreshMetadata`, for a request asks either by names or by ids.
    */
   async resolveTopics(topicIds: readonly string[]): Promise<void> {
-    const connection = await this.#generalConnection();
-    const response = await connection.send(metadataApi, {
+    const request = {
       topics: topicIds.map((topicId) => ({ topicId, name: null })),
       allowAutoTopicCreation: false,
       includeClusterAuthorizedOperations: false,
       includeTopicAuthorizedOperations: false,
+    };
+    await this.#any.ask('Metadata', async (connection, timeoutMs) => {
+      this.metadata.update(await connection.send(metadataApi, request, { timeoutMs }));
     });
-    this.metadata.update(response);
   }
 
   /**
-   * Asks one broker once for the coordinator of a group.
+   * Asks for the coordinator of a group, once.
    *
    * @returns its node id; its address is in the metadata from then on
    * @throws KafkaError with the broker's error code, or ConnectionError
    */
   async findCoordinator(groupId: string): Promise<number> {
-    const connection = await this.#generalConnection();
-    const batched = connection.versionOf(findCoordinator) >= 4;
-    const request = { key: batched ? '' : groupId, keyType: 0, coordinatorKeys: batched ? [groupId] : [] };
-    const response = await this.#asked(connection, () => connection.send(findCoordinator, request));
-    const found = batched ? response.coordinators[0] : response;
+    const found = await this.#any.ask('FindCoordinator', async (connection, timeoutMs) => {
+      const batched = connection.versionOf(findCoordinator) >= 4;
+      const request = { key: batched ? '' : groupId, keyType: 0, coordinatorKeys: batched ? [groupId] : [] };
+      const response = await connection.send(findCoordinator, request, { timeoutMs });
+      return batched ? response.coordinators[0] : response;
+    });
     if (found === undefined)
       throw kafkaErrorOf(15, { api: 'FindCoordinator', context: 'the answer names no coordinator' });
-    if (found.errorCode !== 0)
+    if (found.errorCode !== 0) {
+      this.doubtMetadata();
       throw kafkaErrorOf(found.errorCode, { api: 'FindCoordinator', context: `group '${groupId}'` });
+    }
     const { nodeId, host, port } = found;
     const rack = this.metadata.brokers.get(nodeId)?.rack ?? null;
     this.metadata.brokers.set(nodeId, { nodeId, host, port, rack });
@@ -150,63 +151,17 @@ export class Cluster {
     if (this.#closed !== null) return;
     this.#closed = error;
     this.#pauses.end(error);
-    this.#queued?.reject(error);
-    this.#queued = null;
+    this.#refreshes.close(error);
+    this.#any.close(error);
     for (const connection of this.#all) connection.close(error);
   }
 
-  /** What went to and fro, broker by broker. `nodeId` −1: none that is known. */
-  traffic(): (Traffic & { nodeId: number; address: string; connections: number })[] {
-    const all = new Map([...this.#past].map(([address, traffic]) => [address, { ...traffic }]));
-    for (const connection of this.#all) addTraffic(all, connection);
-    const nodes = new Map(
-      [...this.metadata.brokers.values()].map(({ nodeId, host, port }) => [`${host}:${port}`, nodeId]),
-    );
-    return [...all].map(([address, traffic]) => {
-      const connections = [...this.#all].filter((each) => each.address === address).length;
-      return { nodeId: nodes.get(address) ?? -1, address, connections, ...traffic };
-    });
+  /** What went to and fro, broker by broker. */
+  traffic(): BrokerTraffic[] {
+    return this.#traffic.of(this.#all, this.metadata.brokers.values());
   }
 
-  async #refreshLoop(): Promise<void> {
-    this.#refreshing = true;
-    let attempt = 0;
-    let refusals = 0;
-    let failingSince = 0;
-    while (this.#queued !== null) {
-      const refresh = this.#queued;
-      this.#queued = null;
-      try {
-        await this.#refreshOnce(refresh);
-        attempt = 0;
-        refusals = 0;
-        refresh.resolve();
-      } catch (error) {
-        const cause = toKafkaError(error);
-        if (attempt === 0) failingSince = performance.now();
-        if (!cause.retriable) refusals++;
-        // What a person has to mend (credentials, permissions, a broker too old) ends the trying, once nobody is left to ask.
-        if (this.#closed !== null || (!cause.retriable && refusals >= this.#candidates.inOrder().length)) {
-          refresh.reject(this.#closed ?? cause);
-          refusals = 0;
-          continue;
-        }
-        this.#options.onUnreachable(cause);
-        if (performance.now() - failingSince >= this.#options.metadataRecoveryRebootstrapTriggerMs) {
-          this.#rebootstrap(new ConnectionError('no metadata for so long that the client begins anew', { cause }));
-          failingSince = performance.now();
-        }
-        this.#queued = mergeRefresh(refresh, this.#queued);
-        await this.#pause(attempt++).catch(() => undefined);
-        // close() has rejected what was queued meanwhile, or could not see this one: do it here.
-        if (this.#closed !== null) this.#queued?.reject(this.#closed);
-        if (this.#closed !== null) this.#queued = null;
-      }
-    }
-    this.#refreshing = false;
-  }
-
-  async #refreshOnce({ topics, isList }: Refresh): Promise<void> {
+  async #refresh(topics: ReadonlySet<string>, isList: boolean): Promise<void> {
     if (!isList) return this.#ask([...topics]);
     await this.#ask(null);
     // What the list has not is asked for by name: the broker says why, or makes the topic.
@@ -214,17 +169,24 @@ export class Cluster {
     if (missing.length > 0) await this.#ask(missing);
   }
 
+  #onRefreshFailed(error: KafkaError, failingMs: number): boolean {
+    this.#options.onUnreachable(error);
+    if (failingMs < this.#options.metadataRecoveryRebootstrapTriggerMs) return false;
+    this.#rebootstrap(new ConnectionError('no metadata for so long that the client begins anew', { cause: error }));
+    return true;
+  }
+
   /** @param topics `null` for all */
   async #ask(topics: readonly string[] | null): Promise<void> {
-    const connection = await this.#generalConnection();
-    await this.#asked(connection, async () => {
-      const response = await connection.send(metadataApi, {
-        topics: topics?.map((name) => ({ topicId: NO_UUID, name })) ?? null,
-        allowAutoTopicCreation: this.allowAutoCreateTopics,
-        includeClusterAuthorizedOperations: false,
-        includeTopicAuthorizedOperations: false,
-      });
-      const { errorCode } = response;
+    const request = {
+      topics: topics?.map((name) => ({ topicId: NO_UUID, name })) ?? null,
+      allowAutoTopicCreation: this.allowAutoCreateTopics,
+      includeClusterAuthorizedOperations: false,
+      includeTopicAuthorizedOperations: false,
+    };
+    const response = await this.#any.ask('Metadata', async (connection, timeoutMs) => {
+      const answer = await connection.send(metadataApi, request, { timeoutMs });
+      const { errorCode } = answer;
       if (errorCode === ERROR_CODES.REBOOTSTRAP_REQUIRED && this.#options.metadataRecoveryStrategy === 'rebootstrap') {
         const { message } = kafkaErrorOf(errorCode, { api: 'Metadata' });
         const error = new ConnectionError(message, { api: 'Metadata' });
@@ -232,22 +194,9 @@ export class Cluster {
         throw error;
       }
       if (errorCode !== 0) throw kafkaErrorOf(errorCode, { api: 'Metadata' });
-      this.metadata.update(response, topics === null);
-    });
-  }
-
-  /** One question to the general connection: whoever cannot answer it is asked last the next time. */
-  async #asked<T>(connection: Connection, question: () => Promise<T>): Promise<T> {
-    try {
-      const answer = await question();
-      this.#candidates.succeeded(connection.address);
       return answer;
-    } catch (error) {
-      this.#candidates.failed(connection.address);
-      // It may have something against this question that another broker has not: its version, an error code.
-      connection.close(new ConnectionError(`${connection.address} is left for another broker`, { cause: error }));
-      throw error;
-    }
+    });
+    this.metadata.update(response, topics === null);
   }
 
   /** KIP-1102: what is known of the brokers is out of date, connections included; the bootstrap list is all that is left. */
@@ -255,42 +204,6 @@ export class Cluster {
     if (this.#options.metadataRecoveryStrategy === 'none') return;
     this.#candidates.forgetBrokers();
     for (const connection of [...this.#all]) connection.close(error);
-  }
-
-  /** Any broker will do: the one in use, else whoever answers first (KIP-899). */
-  #generalConnection(): Promise<Connection> {
-    if (this.#closed !== null) return Promise.reject(this.#closed);
-    if (this.#general !== null && isUsable(this.#general)) return this.#general.promise;
-    const opening = watched(this.#connectToAny(), () => {
-      if (this.#general === opening) this.#general = null;
-    });
-    this.#general = opening;
-    return opening.promise;
-  }
-
-  async #connectToAny(): Promise<Connection> {
-    const failures = new Map<string, KafkaError>();
-    const candidates = this.#candidates.inOrder();
-    for (const candidate of candidates) {
-      const address = addressOf(candidate);
-      try {
-        return await this.#connect(candidate);
-      } catch (error) {
-        if (this.#closed !== null) throw this.#closed;
-        this.#candidates.failed(address);
-        const failure = toKafkaError(error);
-        failures.set(address, failure);
-        if (failures.size < candidates.length) this.#options.onPassedOver(failure);
-      }
-    }
-    const told = this.#candidates.told(failures);
-    const [first] = told;
-    if (first !== undefined && told.length === 1) throw first;
-    const text = told.map(({ message }) => message).join('; ');
-    // Only where all have refused is there nothing to wait for.
-    if (first?.retriable === false && [...failures.values()].every(({ retriable }) => !retriable))
-      throw new KafkaError(text, { code: first.code, name: first.name, cause: first });
-    throw new ConnectionError(text, { cause: first });
   }
 
   async #connectAfterBackoff(broker: BrokerAddress): Promise<Connection> {
@@ -301,7 +214,8 @@ export class Cluster {
     return this.#connect(this.metadata.brokers.get(broker.nodeId) ?? broker);
   }
 
-  async #connect({ host, port }: HostPort): Promise<Connection> {
+  /** @param timeoutMs how long connecting, and then what the broker speaks, may take at the most */
+  async #connect({ host, port }: HostPort, timeoutMs = Infinity): Promise<Connection> {
     if (this.#closed !== null) throw this.#closed;
     const address = addressOf({ host, port });
     const { clientId, softwareVersion, connectTimeoutMs, requestTimeoutMs, maxFrameBytes } = this.#options;
@@ -312,67 +226,36 @@ export class Cluster {
         addressesTried: this.#failures.get(address) ?? 0,
         clientId,
         softwareVersion,
-        connectTimeoutMs,
-        requestTimeoutMs,
+        connectTimeoutMs: Math.min(connectTimeoutMs, timeoutMs),
+        requestTimeoutMs: Math.min(requestTimeoutMs, timeoutMs),
         maxFrameBytes,
         onOpening: (opening) => this.#all.add(opening),
-        onClose: (closed) => {
+        onClose: (closed, error) => {
           this.#all.delete(closed);
-          addTraffic(this.#past, closed);
+          this.#traffic.closed(closed, this.metadata.brokers.values());
+          // Whoever was silent there is not the first to be asked about anything else.
+          if (error instanceof RequestTimeoutError) this.#candidates.failed(address);
         },
       });
       this.#failures.delete(address);
       return connection;
     } catch (error) {
-      this.#failures.set(address, (this.#failures.get(address) ?? 0) + 1);
+      this.#countFailure(address);
+      this.#candidates.failed(address);
       throw error;
     }
+  }
+
+  #countFailure(address: string): void {
+    const count = (this.#failures.get(address) ?? 0) + 1;
+    this.#failures.delete(address);
+    this.#failures.set(address, count);
+    const [oldest] = this.#failures.keys();
+    if (oldest !== undefined && this.#failures.size > MOST_FAILURES) this.#failures.delete(oldest);
   }
 
   #pause(attempt: number): Promise<void> {
     const { reconnectBackoffMs, reconnectBackoffMaxMs, random } = this.#options;
     return this.#pauses.wait(backoffMs(attempt, reconnectBackoffMs, reconnectBackoffMaxMs, random()));
   }
-}
-
-function addTraffic(totals: Map<string, Traffic>, { address, traffic }: Connection): void {
-  const total = totals.get(address) ?? { requests: 0, bytesIn: 0, bytesOut: 0 };
-  total.requests += traffic.requests;
-  total.bytesIn += traffic.bytesIn;
-  total.bytesOut += traffic.bytesOut;
-  totals.set(address, total);
-}
-
-/** @param onGone the attempt has failed, or the connection that it gave is closed */
-function watched(promise: Promise<Connection>, onGone: () => void): Opening {
-  const opening: Opening = { promise, connection: null };
-  promise.then((connection) => {
-    opening.connection = connection;
-    void connection.closed.then(onGone);
-  }, onGone);
-  return opening;
-}
-
-/** A connection that was closed this very moment is still in its owner's map: `closed` is told a little later. */
-function isUsable({ connection }: Opening): boolean {
-  return connection === null || connection.isOpen;
-}
-
-function newRefresh(topics = new Set<string>()): Refresh {
-  let resolve: () => void = () => undefined;
-  let reject: (error: KafkaError) => void = () => undefined;
-  const done = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { topics, isList: false, done, resolve, reject };
-}
-
-/** What failed is asked again together with what was asked for since; both askers hear of the one answer. */
-function mergeRefresh(failed: Refresh, queued: Refresh | null): Refresh {
-  if (queued === null) return failed;
-  for (const topic of queued.topics) failed.topics.add(topic);
-  failed.isList ||= queued.isList;
-  failed.done.then(queued.resolve, queued.reject);
-  return failed;
 }

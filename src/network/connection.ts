@@ -6,6 +6,7 @@ import { kafkaErrorOf } from '../protocol/error-codes.ts';
 import { FrameAssembler } from '../protocol/frame.ts';
 import { decodeResponseFrame, encodeRequestFrame, readCorrelationId, type ApiRange } from '../protocol/header.ts';
 import { BrokerVersions } from './broker-versions.ts';
+import { addressOf } from './candidates.ts';
 import { openSocket, reasonOf } from './socket.ts';
 
 const UNSUPPORTED_VERSION = 35;
@@ -99,7 +100,7 @@ export class Connection {
       const kafkaError =
         error instanceof KafkaError
           ? error
-          : new ConnectionError(`${host}:${port}: ${String(error)}`, { cause: error });
+          : new ConnectionError(`${addressOf({ host, port })}: ${String(error)}`, { cause: error });
       connection?.close(kafkaError);
       throw kafkaError;
     }
@@ -107,7 +108,7 @@ export class Connection {
 
   private constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.address = `${options.host}:${options.port}`;
+    this.address = addressOf(options);
     this.#frames = new FrameAssembler(options.maxFrameBytes, 0);
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
     this.#socket = openSocket({
@@ -129,6 +130,11 @@ export class Connection {
 
   get isOpen(): boolean {
     return this.#closed === null;
+  }
+
+  /** Nothing is in flight, and nothing waits to be sent. */
+  get isIdle(): boolean {
+    return this.#pending.length === 0 && this.#delayed.length === 0;
   }
 
   /** The version that requests of this API use here. Throws UnsupportedVersionError where there is none in common. */

@@ -1,6 +1,7 @@
 import { ConnectionError } from '../errors.ts';
 import type { Api } from '../protocol/api.ts';
 import type { ApiRange } from '../protocol/header.ts';
+import { addressOf } from './candidates.ts';
 import type { Cluster } from './cluster.ts';
 import type { Connection, Request, SendOptions } from './connection.ts';
 
@@ -27,7 +28,7 @@ export class Coordinator {
   /** For logs: `2 (kafka-2:9092)`. */
   get name(): string {
     const broker = this.#cluster.metadata.brokers.get(this.#nodeId);
-    return broker === undefined ? 'unknown' : `${broker.nodeId} (${broker.host}:${broker.port})`;
+    return broker === undefined ? 'unknown' : `${broker.nodeId} (${addressOf(broker)})`;
   }
 
   /** Asks who the coordinator is, once, and connects to it. Rejects with the broker's code or a ConnectionError. */

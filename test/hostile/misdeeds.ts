@@ -176,7 +176,7 @@ export const MISDEEDS: readonly Misdeed[] = [
         w.int32(0);
       }),
     ),
-    error: /ProtocolError: .*(array of 2147483647 elements in \d+ bytes|left over)/,
+    error: /ProtocolError: .*(array of 2147483647 elements in \d+ bytes|left over|null where)/,
   },
   {
     name: 'a string past the end',
@@ -190,7 +190,7 @@ export const MISDEEDS: readonly Misdeed[] = [
         w.int32(0x6b61666b);
       }),
     ),
-    error: /ProtocolError: .*(expected \d+ more bytes|elements in|left over|string of)/,
+    error: /ProtocolError: .*(expected \d+ more bytes|elements in|left over|string of|null where)/,
   },
   {
     name: 'a varint without end',

@@ -3,13 +3,17 @@ import { ConnectionError, type KafkaError } from '../../src/errors.ts';
 import { Cluster, type ClusterOptions } from '../../src/network/cluster.ts';
 import { apiVersions } from '../../src/protocol/api/api-versions.ts';
 import { heartbeat } from '../../src/protocol/api/heartbeat.ts';
+import { findCoordinator } from '../../src/protocol/api/find-coordinator.ts';
 import { metadata } from '../../src/protocol/api/metadata.ts';
 import { until } from '../harness/waiting.ts';
+import { BlackHole } from './black-hole.ts';
 import { ScriptedBroker, silence, versionsOf } from './scripted-broker.ts';
 import { matching } from '../harness/matching.ts';
 
 const CLOSED = new ConnectionError('closed', { retriable: false });
 const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ';
+/** Chance that shuffles nothing: servers are asked in the order of their list. */
+const IN_THIS_ORDER = (): number => 0.999;
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -33,10 +37,13 @@ interface TestCluster {
   cluster: Cluster;
   /** What `onUnreachable` was told. */
   troubles: KafkaError[];
+  /** What `onPassedOver` was told. */
+  passedOver: KafkaError[];
 }
 
 function clusterOf(ports: number[], options: Partial<ClusterOptions> = {}): TestCluster {
   const troubles: KafkaError[] = [];
+  const passedOver: KafkaError[] = [];
   const cluster = new Cluster({
     bootstrapServers: ports.map((port) => ({ host: '127.0.0.1', port })),
     clientId: 'test',
@@ -49,13 +56,14 @@ function clusterOf(ports: number[], options: Partial<ClusterOptions> = {}): Test
     metadataRecoveryStrategy: 'rebootstrap',
     metadataRecoveryRebootstrapTriggerMs: 300_000,
     allowAutoCreateTopics: false,
-    random: () => 0.5,
-    onPassedOver: () => undefined,
+    random: IN_THIS_ORDER,
+    onPassedOver: (error) => passedOver.push(error),
+    onWaiting: () => undefined,
     onUnreachable: (error) => troubles.push(error),
     ...options,
   });
   cleanups.push(() => cluster.close(CLOSED));
-  return { cluster, troubles };
+  return { cluster, troubles, passedOver };
 }
 
 function failureOf(promise: Promise<unknown>): Promise<KafkaError> {
@@ -181,10 +189,11 @@ describe('bootstrap', () => {
     const brokers = [await startBroker(1), await startBroker(2)] as const;
     const [bad, good] = brokers;
     bad.on(metadata, (request) => ({ ...bad.describe(request), errorCode: 999 }));
-    const { cluster, troubles } = clusterOf(brokers.map(({ port }) => port));
+    const { cluster, troubles, passedOver } = clusterOf(brokers.map(({ port }) => port));
     bad.cluster = good.cluster = [...brokers];
     await cluster.refreshMetadata([]);
-    expect(troubles).toMatchObject([{ code: 999, name: 'UNKNOWN_ERROR_CODE' }]);
+    expect(passedOver).toMatchObject([{ code: 999, name: 'UNKNOWN_ERROR_CODE' }]);
+    expect(troubles).toEqual([]);
     for (let i = 0; i < 3; i++) {
       for (const socket of good.sockets) socket.destroy();
       await until(() => good.sockets.size === 0, { what: 'loss of the connection', timeoutMs: 2000 });
@@ -237,6 +246,96 @@ it('versions are each connection’s own: brokers of one cluster differ while it
   await until(() => old.sockets.size === 0, { what: 'loss of the connections', timeoutMs: 2000 });
   await (await cluster.connection(1, 'coordinator')).send(heartbeat, beat);
   expect(old.received.at(-1)).toMatchObject({ api: 'Heartbeat', version: 4 });
+});
+
+describe('a broker that is silent', () => {
+  it.each(['that accepts connections', 'that lets no connection through'])(
+    'as the first of the list, one %s: the next one is asked beside it',
+    async (kind) => {
+      const broker = await startBroker(2);
+      const isHole = kind === 'that lets no connection through';
+      const hole = isHole ? await BlackHole.open() : null;
+      if (hole !== null) cleanups.push(() => hole.close());
+      const mute = await startBroker(1);
+      mute.on(apiVersions, silence);
+      const { cluster, troubles, passedOver } = clusterOf([hole?.port ?? mute.port, broker.port], {
+        requestTimeoutMs: 60_000,
+        connectTimeoutMs: 60_000,
+      });
+      await cluster.refreshMetadata([]);
+      expect([...cluster.metadata.brokers.keys()]).toEqual([2]);
+      // It has not failed: nobody has waited for its deadline.
+      expect({ troubles, passedOver }).toEqual({ troubles: [], passedOver: [] });
+      expect(await cluster.findCoordinator('g')).toBe(2);
+    },
+  );
+
+  it('in the middle of a connection: the next one is asked beside it, and the silent one is last from then on', async () => {
+    const brokers = [await startBroker(1), await startBroker(2)] as const;
+    for (const broker of brokers) broker.cluster = [...brokers];
+    const [mute, good] = brokers;
+    const { cluster, passedOver } = clusterOf([mute.port], { requestTimeoutMs: 60_000 });
+    await cluster.refreshMetadata([]);
+    mute.on(metadata, silence).on(findCoordinator, silence);
+    await cluster.refreshMetadata([]);
+    expect(passedOver).toEqual([]);
+    const asked = mute.received.length;
+    expect(await cluster.findCoordinator('g')).toBe(2);
+    await cluster.refreshMetadata([]);
+    expect(good.count(metadata)).toBe(2);
+    expect(mute.received.length).toBe(asked);
+  });
+
+  it('on the connection of the group is not the first to be asked for the coordinator', async () => {
+    const brokers = [await startBroker(1), await startBroker(2)] as const;
+    for (const broker of brokers) broker.cluster = [...brokers];
+    const [mute, good] = brokers;
+    const { cluster } = clusterOf([mute.port]);
+    await cluster.refreshMetadata([]);
+    mute.on(heartbeat, silence);
+    const connection = await cluster.connection(1, 'coordinator');
+    const beat = { groupId: 'g', generationId: 1, memberId: 'm', groupInstanceId: null };
+    await failureOf(connection.send(heartbeat, beat, { timeoutMs: 20 }));
+    expect(await cluster.findCoordinator('g')).toBe(2);
+    expect([mute, good].map((broker) => broker.count(findCoordinator))).toEqual([0, 1]);
+  });
+});
+
+describe('whom to ask', () => {
+  it('is chance, at the first time and whenever there is no connection', async () => {
+    const brokers = [await startBroker(1), await startBroker(2), await startBroker(3)];
+    for (const broker of brokers) broker.cluster = brokers;
+    const ports = brokers.map(({ port }) => port);
+    for (const random of [0, 0.4, 0.999]) await clusterOf(ports, { random: () => random }).cluster.refreshMetadata([]);
+    expect(brokers.map((broker) => broker.count(metadata))).toEqual([1, 1, 1]);
+  });
+
+  it('is another broker after an answer that did not help, until all have been asked', async () => {
+    const brokers = [await startBroker(1), await startBroker(2), await startBroker(3)];
+    for (const broker of brokers) broker.cluster = brokers;
+    const { cluster } = clusterOf(brokers.map(({ port }) => port));
+    await cluster.refreshMetadata([]);
+    await cluster.refreshMetadata([]);
+    expect(brokers.map((broker) => broker.count(metadata))).toEqual([2, 0, 0]);
+    for (let i = 0; i < 2; i++) {
+      cluster.doubtMetadata();
+      await cluster.refreshMetadata([]);
+    }
+    expect(brokers.map((broker) => broker.count(metadata))).toEqual([2, 1, 1]);
+  });
+
+  it('is another broker where one knows of no coordinator', async () => {
+    const brokers = [await startBroker(1), await startBroker(2)];
+    for (const broker of brokers) broker.cluster = brokers;
+    brokers[0]?.on(findCoordinator, () => {
+      const unknown = { key: 'g', nodeId: -1, host: '', port: -1, errorCode: 15, errorMessage: null };
+      const nothing = { errorCode: 0, errorMessage: null, nodeId: 0, host: '', port: 0 };
+      return { throttleTimeMs: 0, ...nothing, coordinators: [unknown] };
+    });
+    const { cluster } = clusterOf(brokers.map(({ port }) => port));
+    expect(await failureOf(cluster.findCoordinator('g'))).toMatchObject({ name: 'COORDINATOR_NOT_AVAILABLE' });
+    expect(await cluster.findCoordinator('g')).toBe(2);
+  });
 });
 
 describe('connections', () => {

@@ -46,6 +46,7 @@ async function rig(count = 1): Promise<Rig> {
     allowAutoCreateTopics: false,
     random: () => 0,
     onPassedOver: () => undefined,
+    onWaiting: () => undefined,
     onUnreachable: () => undefined,
   });
   cleanups.push(() => cluster.close(CLOSED));

@@ -1,0 +1,23 @@
+import type { Connection } from './connection.ts';
+
+/** A connection on its way, or there. */
+export interface Opening {
+  readonly promise: Promise<Connection>;
+  /** Null until it is there. */
+  connection: Connection | null;
+}
+
+/** @param onGone the attempt has failed, or the connection that it gave is closed */
+export function watched(promise: Promise<Connection>, onGone: () => void): Opening {
+  const opening: Opening = { promise, connection: null };
+  promise.then((connection) => {
+    opening.connection = connection;
+    void connection.closed.then(onGone);
+  }, onGone);
+  return opening;
+}
+
+/** A connection that was closed this very moment is still in its owner's map: `closed` is told a little later. */
+export function isUsable({ connection }: Opening): boolean {
+  return connection === null || connection.isOpen;
+}
