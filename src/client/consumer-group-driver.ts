@@ -3,11 +3,15 @@ import type { KafkaError } from '../errors.ts';
 import { ConsumerGroup } from '../group/consumer.ts';
 import type { ConsumerGroupAction, ConsumerGroupEvent } from '../group/consumer-events.ts';
 import { consumerGroupHeartbeat } from '../protocol/api/consumer-group-heartbeat.ts';
+import { ERROR_CODES } from '../protocol/error-codes.ts';
 import { CommitAuthority } from './commit-authority.ts';
 import type { EngineContext } from './engine-context.ts';
 import { GroupAnswers } from './group-answers.ts';
 import type { GroupMember, GroupMemberParts, Wanted } from './group-member.ts';
 import { PollWatch, tellExpired } from './poll-watch.ts';
+
+/** A static member says −2 instead: its place is kept. */
+const LEAVES_FOR_GOOD = -1;
 
 /** Turns what the machine of a KIP-848 member decides into requests and events, and tells it what comes of them. */
 export class ConsumerGroupDriver implements GroupMember {
@@ -18,6 +22,8 @@ export class ConsumerGroupDriver implements GroupMember {
   readonly #authority: CommitAuthority;
   readonly #answers: GroupAnswers<ConsumerGroupEvent>;
   #brokerPattern: string | null = null;
+  /** No heartbeat that joins has gone out since the group has said goodbye. */
+  #hasLeft = true;
 
   constructor(engine: EngineContext, groupId: string, parts: GroupMemberParts) {
     this.#engine = engine;
@@ -43,6 +49,10 @@ export class ConsumerGroupDriver implements GroupMember {
   get identity(): Membership | null {
     const { memberId, memberEpoch } = this.#machine;
     return memberEpoch > 0 ? { memberId, generation: memberEpoch } : null;
+  }
+
+  get hasLeft(): boolean {
+    return this.#hasLeft;
   }
 
   deadline(): number {
@@ -122,10 +132,16 @@ export class ConsumerGroupDriver implements GroupMember {
         return;
       case 'sendHeartbeat': {
         const { id, request } = action;
-        if (request.memberEpoch === 0) this.#authority.suspend();
+        if (request.memberEpoch === 0) {
+          this.#authority.suspend();
+          this.#hasLeft = false;
+        }
         void this.#answers.of(
           coordinator.send(consumerGroupHeartbeat, request),
-          (response) => ({ type: 'heartbeatAnswered', id, response }),
+          (response) => {
+            if (request.memberEpoch === LEAVES_FOR_GOOD) this.#hasLeft = isGone(response.errorCode);
+            return { type: 'heartbeatAnswered', id, response };
+          },
           (error) => ({ type: 'heartbeatFailed', id, error }),
         );
         return;
@@ -165,4 +181,9 @@ export class ConsumerGroupDriver implements GroupMember {
         return;
     }
   }
+}
+
+/** UNKNOWN_MEMBER_ID says it, too. */
+function isGone(errorCode: number): boolean {
+  return errorCode === ERROR_CODES.NONE || errorCode === ERROR_CODES.UNKNOWN_MEMBER_ID;
 }

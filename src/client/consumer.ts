@@ -4,6 +4,7 @@ import type { StartAt, TopicPartition } from '../fetch/partition.ts';
 import type { AutoOffsetReset } from '../fetch/reset-policy.ts';
 import type { KafkaRecord } from '../protocol/record.ts';
 import * as check from './arguments.ts';
+import type { CloseResult } from './closing.ts';
 import { targetsOf, type Consumed } from './commit-arguments.ts';
 import type { ClaimHandler, RunOptions } from './claims.ts';
 import type { CommitCallback } from './commits.ts';
@@ -311,11 +312,16 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   }
 
   /**
-   * Waits until a loop comes for more (so, inside a loop, `break` first; what `poll()` or `read()` gave is not waited for), commits what is finished, leaves the
-   * group and closes all connections, by `timeoutMs` (default 30,000) at the latest. Legal at any time, also twice.
+   * Waits until loops come for more and handlers end, commits what is finished, leaves the group and
+   * closes all connections, by `timeoutMs` (default 30,000) at the latest. The last quarter of that, 5,000
+   * at the most, is kept for the commit and the goodbye: what runs longer is given up. The result names
+   * it, and a warning in the log. Inside a loop `break` first, and inside a handler do not await it. What
+   * `poll()` and `read()` gave is not waited for: `await commit()` before, where it is handled. Without a
+   * reachable coordinator the commit is given up after 6,000. Legal at any time, also twice: the shortest
+   * time counts.
    */
-  async close({ timeoutMs = DEFAULT_CLOSE_MS }: { timeoutMs?: number } = {}): Promise<void> {
-    await this.#session.close(check.milliseconds(timeoutMs, 'close({ timeoutMs })'));
+  async close({ timeoutMs = DEFAULT_CLOSE_MS }: { timeoutMs?: number } = {}): Promise<CloseResult> {
+    return this.#session.close(check.milliseconds(timeoutMs, 'close({ timeoutMs })'));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -40,6 +40,9 @@ export class Engine implements EnginePort, EngineContext {
   #autoCommitAt = Infinity;
   #statsAt = Infinity;
   #closeBy = Infinity;
+  #leaveTimeoutMs = Infinity;
+  /** The application is giving up partitions. */
+  #isRevoking = false;
   #isClosed = false;
   #failure: KafkaError | null = null;
 
@@ -101,6 +104,7 @@ export class Engine implements EnginePort, EngineContext {
 
   emit(event: EngineEvent): void {
     if (this.#isClosed) return;
+    if (event.type === 'revoking') this.#isRevoking = true;
     // Reading goes back: so may what is committed.
     if (event.type === 'positioned' && event.isReset) this.#commits.committer.positioned(event.topic, event.partition);
     this.#emit(event);
@@ -232,7 +236,9 @@ export class Engine implements EnginePort, EngineContext {
         this.#group?.progress(command.isWaiting, command.polls, now);
         return;
       case 'revoked':
+        this.#isRevoking = false;
         this.#group?.revoked();
+        this.#boundLeaving(now);
         return;
       case 'commit':
         this.#commit(command, now);
@@ -253,12 +259,19 @@ export class Engine implements EnginePort, EngineContext {
         void this.#lookups.listOffsets(command.id, command.partitions, command.timeoutMs);
         return;
       case 'close':
-        this.#closeBy = now + command.timeoutMs;
+        this.#closeBy = Math.min(this.#closeBy, now + command.timeoutMs);
+        this.#leaveTimeoutMs = command.leaveTimeoutMs;
         this.#autoCommitAt = Infinity;
         if (this.#group === null) this.#finishClosing();
         else this.#group.close();
+        this.#boundLeaving(now);
         return;
     }
+  }
+
+  /** While closing: all that is left to wait for is the group's answer. */
+  #boundLeaving(now: number): void {
+    if (!this.#isRevoking) this.#closeBy = Math.min(this.#closeBy, now + this.#leaveTimeoutMs);
   }
 
   #commit(command: EngineCommand & { type: 'commit' }, now: number): void {
@@ -295,7 +308,7 @@ export class Engine implements EnginePort, EngineContext {
     if (this.#isClosed) return;
     const error = new ConnectionError('the consumer is closed', { retriable: false });
     this.#commits.close(error);
-    this.emit({ type: 'closed' });
+    this.emit({ type: 'closed', hasLeft: this.#group?.hasLeft ?? true });
     this.#isClosed = true;
     this.#timer.set(Infinity, 0);
     this.#lookups.close(error);

@@ -4,8 +4,9 @@ import { ClassicGroup } from '../group/classic.ts';
 import type { GroupAction, GroupEvent, Leave } from '../group/events.ts';
 import { heartbeat } from '../protocol/api/heartbeat.ts';
 import { joinGroup, type JoinGroupRequest, type JoinGroupResponse } from '../protocol/api/join-group.ts';
-import { leaveGroup, type LeaveGroupRequest } from '../protocol/api/leave-group.ts';
+import { leaveGroup, type LeaveGroupRequest, type LeaveGroupResponse } from '../protocol/api/leave-group.ts';
 import { syncGroup } from '../protocol/api/sync-group.ts';
+import { ERROR_CODES } from '../protocol/error-codes.ts';
 import type { Membership } from '../commit/committer.ts';
 import { CommitAuthority } from './commit-authority.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -27,6 +28,8 @@ export class GroupDriver implements GroupMember {
   readonly #polls: PollWatch;
   readonly #authority: CommitAuthority;
   readonly #answers: GroupAnswers<GroupEvent>;
+  /** No JoinGroup has gone out since the group has said goodbye. */
+  #hasLeft = true;
   /** Until when a SyncGroup may be waited for; 0 for none. */
   #syncEndsAt = 0;
 
@@ -49,6 +52,10 @@ export class GroupDriver implements GroupMember {
       assignors: settings.partitionAssignmentStrategy,
       random: Math.random,
     });
+  }
+
+  get hasLeft(): boolean {
+    return this.#hasLeft;
   }
 
   deadline(): number {
@@ -133,6 +140,7 @@ export class GroupDriver implements GroupMember {
       case 'sendJoin':
         // Until the new generation is there, commits wait.
         this.#authority.suspend();
+        this.#hasLeft = false;
         void this.#answers.of(
           this.#join(action.request, Math.max(action.timeoutMs, settings.requestTimeoutMs)),
           (response) => ({ type: 'joinAnswered', id: action.id, response }),
@@ -159,7 +167,10 @@ export class GroupDriver implements GroupMember {
       case 'sendLeave':
         void this.#answers.of(
           coordinator.send(leaveGroup, (version) => leaveRequest(action.request, version)),
-          (response) => ({ type: 'leaveAnswered', id: action.id, response }),
+          (response) => {
+            this.#hasLeft = isGone(response);
+            return { type: 'leaveAnswered', id: action.id, response };
+          },
           (error) => ({ type: 'leaveFailed', id: action.id, error }),
         );
         return;
@@ -209,6 +220,12 @@ export class GroupDriver implements GroupMember {
     const { sessionTimeoutMs, requestTimeoutMs } = this.#engine.settings;
     return Math.max(Math.min(sessionTimeoutMs, requestTimeoutMs), this.#syncEndsAt - this.#engine.now());
   }
+}
+
+/** UNKNOWN_MEMBER_ID says it, too. */
+function isGone({ errorCode, members }: LeaveGroupResponse): boolean {
+  const code = errorCode || (members[0]?.errorCode ?? 0);
+  return code === ERROR_CODES.NONE || code === ERROR_CODES.UNKNOWN_MEMBER_ID;
 }
 
 function leaveRequest({ groupId, memberId, groupInstanceId, reason }: Leave, version: number): LeaveGroupRequest {

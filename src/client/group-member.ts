@@ -15,6 +15,8 @@ export interface Wanted {
 export interface GroupMember {
   /** Whom OffsetFetch asks for (v9); `null` outside of the group, and in the classic protocol, which does not say it. */
   readonly identity: Membership | null;
+  /** The group knows that this member is gone, or never had it. */
+  readonly hasLeft: boolean;
   deadline(): number;
   tick(now: number): void;
   /** With patterns the group has to wait for what they stand for: `topicsMatched`. */

@@ -68,8 +68,11 @@ export type EngineCommand =
   | { type: 'measure' }
   /** The answer to `revoking`. */
   | { type: 'revoked' }
-  /** Leave, close, and be gone by then. Answered by `closed`. */
-  | { type: 'close'; timeoutMs: number };
+  /**
+   * Leave, close, and be gone by then; by `leaveTimeoutMs` after nothing is being revoked any more, where
+   * that is sooner. Legal again with less time. Answered by `closed`.
+   */
+  | { type: 'close'; timeoutMs: number; leaveTimeoutMs: number };
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -118,7 +121,8 @@ export type EngineEvent =
   /** Nothing goes on after this; the consumer has to be closed. */
   | { type: 'failed'; error: KafkaError }
   | { type: 'log'; level: LogLevel; message: string }
-  | { type: 'closed' };
+  /** `hasLeft`: the group knows that this member is gone, or never had it. */
+  | { type: 'closed'; hasLeft: boolean };
 
 /** A topic of the cluster, as `listTopics()` gives it. */
 export interface ListedTopic {

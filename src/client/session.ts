@@ -2,7 +2,7 @@ import { CLIENT_ERROR_CODES, KafkaError } from '../errors.ts';
 import type { PositionEvent, StartAt, TopicPartition } from '../fetch/partition.ts';
 import { codecTable } from '../protocol/compression/codecs.ts';
 import { closedError } from './closed-error.ts';
-import { Closing } from './closing.ts';
+import { Closing, type CloseResult } from './closing.ts';
 import type { Target } from './commit-arguments.ts';
 import { Commits, type CommitCallback } from './commits.ts';
 import { Delivery } from './delivery.ts';
@@ -98,6 +98,7 @@ export class Session<K, V> {
       lookups: this.#lookups,
       engine: this.#engine,
       reporting: this.#reporting,
+      hasGroup: settings.groupId !== null,
       isSubscribed,
       failure: () => this.#failure,
       onClosed: () => this.#positions.wake(),
@@ -195,7 +196,7 @@ export class Session<K, V> {
     this.#engine.send({ type: paused ? 'pause' : 'resume', partitions });
   }
 
-  close(timeoutMs: number): Promise<void> {
+  close(timeoutMs: number): Promise<CloseResult> {
     return this.#closing.close(timeoutMs);
   }
 
@@ -279,7 +280,7 @@ export class Session<K, V> {
         this.#reporting.log(event.level, event.message);
         return;
       case 'closed':
-        this.#closing.onEngineClosed();
+        this.#closing.onEngineClosed(event.hasLeft);
         return;
     }
   }
@@ -316,7 +317,7 @@ export class Session<K, V> {
   }
 
   async #commitFinished(partitions: readonly PartitionDelivery<K, V>[]): Promise<void> {
-    if (this.#failure === null) await this.#commits.beforeRevocation(partitions);
+    if (this.#failure === null) await this.#commits.beforeRevocation(partitions, this.#closing.commitBy);
   }
 
   #assigned({ topic, partition }: TopicPartition, where: string): PartitionDelivery<K, V> {

@@ -14,6 +14,8 @@ export class PartitionLedger {
   leaderEpoch = -1;
   /** What the application wants to be kept with the offset, as it said last. */
   metadata = '';
+  /** Where reading began, last; −1 before. */
+  startedAt = -1;
   /** What the broker has acknowledged; −1 for nothing in this assignment. */
   committed = -1;
   #outstanding: Outstanding | null = null;
@@ -36,6 +38,7 @@ export class PartitionLedger {
     this.#outstanding?.clear(position);
     this.metadata = '';
     this.committed = -1; // what is under way may still change it
+    this.startedAt = position;
     this.finish(position, -1);
   }
 

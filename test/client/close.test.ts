@@ -95,8 +95,8 @@ describe('close()', () => {
     const iterator = consumer[Symbol.asyncIterator]();
     await iterator.next();
     await iterator.next();
-    expect(await timed(consumer.close({ timeoutMs: 5200 }))).toBeLessThan(2000);
-    expect(warnings.join()).toMatch(/close\(\) waits for the loop to finish what it holds/);
+    await consumer.close({ timeoutMs: 4000 });
+    expect(warnings.join()).toMatch(/close\(\) waits, .* to finish what it has of t-0 from offset 1 on/);
     expect(kafka.committed.get(0)).toBe(1);
     expect(kafka.broker.count(leaveGroup)).toBe(1);
   });

@@ -10,7 +10,7 @@ import { MockCluster, type MockClusterOptions } from '../../src/testing/index.ts
 
 // groupProtocol 'consumer' (KIP-848): the real consumer on the mock cluster's coordinator.
 
-const closing: { close: () => Promise<void> }[] = [];
+const closing: { close: () => Promise<unknown> }[] = [];
 afterEach(async () => {
   for (const each of closing.splice(0).reverse()) await each.close();
 });

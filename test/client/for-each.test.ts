@@ -540,7 +540,7 @@ describe('the end of a record’s time', () => {
       concurrency: 3,
     });
     await soon(() => consumer.unfinished().length === 1, 'stuck');
-    await consumer.close({ timeoutMs: 5200 });
+    await consumer.close({ timeoutMs: 4000 });
     await done;
     expect(rig.committed()).toBe(1);
   }, 10_000);

@@ -10,7 +10,7 @@ import { failureOf, quick, take, useRig, waitFor } from './rig.ts';
 const rig = useRig();
 const CLOSE_MS = 1500;
 
-async function timed(closing: Promise<void>): Promise<number> {
+async function timed(closing: Promise<unknown>): Promise<number> {
   const before = performance.now();
   await closing;
   return performance.now() - before;

@@ -25,13 +25,13 @@ export interface Rig {
   filled(count: number, options?: FilledOptions): Promise<string>;
   consumer(options?: Partial<ConsumerOptions>): Consumer;
   /** Whatever has a `close` that has to be called after the test. */
-  closeLater<T extends { close: () => Promise<void> }>(what: T): T;
+  closeLater<T extends { close: () => Promise<unknown> }>(what: T): T;
 }
 
 export function useRig(): Rig {
   const { bootstrapServers, kind } = inject('broker');
   let admin: TestAdmin | undefined;
-  const open: { close: () => Promise<void> }[] = [];
+  const open: { close: () => Promise<unknown> }[] = [];
   beforeAll(async () => {
     admin = await TestAdmin.connect(bootstrapServers);
   });
