@@ -170,6 +170,12 @@ export class ConsumerGroupDriver implements GroupMember {
         this.#engine.emit({ type: 'membershipChanged', memberId, generation });
         return;
       }
+      case 'obstacle':
+        this.#engine.emit({ type: 'trouble', error: action.error });
+        return;
+      case 'trouble':
+        this.#engine.emit(action);
+        return;
       case 'fail':
         this.#engine.fail(action.error);
         return;

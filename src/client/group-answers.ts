@@ -1,4 +1,5 @@
 import { type KafkaError, toKafkaError } from '../errors.ts';
+import { isBrokers } from '../group/answers.ts';
 import type { EngineContext } from './engine-context.ts';
 
 type SearchEvent =
@@ -23,8 +24,8 @@ export class GroupAnswers<Event> {
       this.#answer({ type: 'coordinatorFound', id, coordinator: coordinator.name });
     } catch (thrown) {
       const error = toKafkaError(thrown);
-      // Codes below −1000 are this side's: no broker answered.
-      this.#answer({ type: 'coordinatorFailed', id, errorCode: error.code < -1000 ? null : error.code, error });
+      const errorCode = error.api === 'FindCoordinator' && isBrokers(error) ? error.code : null;
+      this.#answer({ type: 'coordinatorFailed', id, errorCode, error });
     }
   }
 

@@ -193,6 +193,9 @@ export class GroupDriver implements GroupMember {
       case 'assign':
         this.#authority.assign(action);
         return;
+      case 'trouble':
+        this.#engine.emit(action);
+        return;
       case 'fail':
         this.#engine.fail(action.error);
         return;

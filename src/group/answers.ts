@@ -1,6 +1,8 @@
 /**
  * What each error code means to a member of a classic group, by the API that answered with it: one table, as in Java's
- * AbstractCoordinator. A code that is not in it follows Kafka's own table: worth another try, or fatal with its number.
+ * AbstractCoordinator. A code that is not in it is tried again with back-off, and told: a broker says UNKNOWN_SERVER_ERROR for
+ * any exception of its own, and nobody knows what a code means that is newer than this table. Java's consumer throws these
+ * out of one poll, and the next poll tries again.
  */
 import { KafkaError } from '../errors.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
@@ -23,6 +25,15 @@ export type Verdict =
   | 'take-member-id'
   | 'fatal';
 
+/** Codes that say of any request that a person has to mend something; `docs/error-fates.md` has all. */
+const FATAL_ANYWHERE = {
+  INVALID_GROUP_ID: 'fatal',
+  GROUP_AUTHORIZATION_FAILED: 'fatal',
+  CLUSTER_AUTHORIZATION_FAILED: 'fatal',
+  UNSUPPORTED_VERSION: 'fatal',
+  INVALID_REQUEST: 'fatal',
+} satisfies Partial<Record<ErrorName, Verdict>>;
+
 export type GroupApi = 'FindCoordinator' | 'JoinGroup' | 'SyncGroup' | 'Heartbeat' | 'OffsetCommit';
 
 const TABLE: Record<GroupApi, Partial<Record<ErrorName, Verdict>>> = {
@@ -30,41 +41,41 @@ const TABLE: Record<GroupApi, Partial<Record<ErrorName, Verdict>>> = {
     COORDINATOR_LOAD_IN_PROGRESS: 'retry',
     COORDINATOR_NOT_AVAILABLE: 'retry',
     NOT_COORDINATOR: 'retry',
-    INVALID_GROUP_ID: 'fatal',
-    GROUP_AUTHORIZATION_FAILED: 'fatal',
+    REQUEST_TIMED_OUT: 'retry',
+    ...FATAL_ANYWHERE,
   },
   JoinGroup: {
+    ...FATAL_ANYWHERE,
     COORDINATOR_LOAD_IN_PROGRESS: 'retry',
     COORDINATOR_NOT_AVAILABLE: 'rediscover',
     NOT_COORDINATOR: 'rediscover',
     INCONSISTENT_GROUP_PROTOCOL: 'fatal',
-    INVALID_GROUP_ID: 'fatal',
     UNKNOWN_MEMBER_ID: 'forget',
     INVALID_SESSION_TIMEOUT: 'fatal',
     REBALANCE_IN_PROGRESS: 'retry',
-    GROUP_AUTHORIZATION_FAILED: 'fatal',
     MEMBER_ID_REQUIRED: 'take-member-id',
     GROUP_MAX_SIZE_REACHED: 'fatal',
     FENCED_INSTANCE_ID: 'fatal',
   },
   SyncGroup: {
+    ...FATAL_ANYWHERE,
+    COORDINATOR_LOAD_IN_PROGRESS: 'retry',
     COORDINATOR_NOT_AVAILABLE: 'rediscover',
     NOT_COORDINATOR: 'rediscover',
     ILLEGAL_GENERATION: 'reset',
     INCONSISTENT_GROUP_PROTOCOL: 'fatal',
     UNKNOWN_MEMBER_ID: 'forget',
     REBALANCE_IN_PROGRESS: 'rejoin',
-    GROUP_AUTHORIZATION_FAILED: 'fatal',
     FENCED_INSTANCE_ID: 'fatal',
   },
   Heartbeat: {
+    ...FATAL_ANYWHERE,
     COORDINATOR_LOAD_IN_PROGRESS: 'retry',
     COORDINATOR_NOT_AVAILABLE: 'rediscover',
     NOT_COORDINATOR: 'rediscover',
     ILLEGAL_GENERATION: 'reset',
     UNKNOWN_MEMBER_ID: 'forget',
     REBALANCE_IN_PROGRESS: 'rejoin',
-    GROUP_AUTHORIZATION_FAILED: 'fatal',
     FENCED_INSTANCE_ID: 'fatal',
   },
   // Only what concerns the membership; the rest of the codes is the committer's.
@@ -81,11 +92,29 @@ const TABLE: Record<GroupApi, Partial<Record<ErrorName, Verdict>>> = {
 /** What follows from `errorCode` in an answer of `api`. */
 export function verdictOf(api: GroupApi, errorCode: number): Verdict {
   if (errorCode === 0) return 'ok';
-  const { name, retriable } = errorCodeOf(errorCode);
-  const listed = name === 'UNKNOWN_ERROR_CODE' ? undefined : TABLE[api][name];
-  if (listed !== undefined) return listed;
-  if (api === 'OffsetCommit') return 'ok';
-  return retriable ? 'retry' : 'fatal';
+  return listed(api, errorCode) ?? (api === 'OffsetCommit' ? 'ok' : 'retry');
+}
+
+/** True where the table does not have the code: worth telling, for it belongs to no healthy group. */
+export function isUnexpected(api: GroupApi, errorCode: number): boolean {
+  return errorCode !== 0 && listed(api, errorCode) === undefined;
+}
+
+function listed(api: GroupApi, errorCode: number): Verdict | undefined {
+  const { name } = errorCodeOf(errorCode);
+  return name === 'UNKNOWN_ERROR_CODE' ? undefined : TABLE[api][name];
+}
+
+/** True where no other try can mend what kept a request from being answered. */
+export function isFinal(error: KafkaError): boolean {
+  // Who sends to the coordinator may have to look for it first.
+  if (error.api === 'FindCoordinator' && isBrokers(error)) return verdictOf('FindCoordinator', error.code) === 'fatal';
+  return !error.retriable;
+}
+
+/** False for codes of this side, where no broker has answered. */
+export function isBrokers({ code }: KafkaError): boolean {
+  return code > -1000; // see CLIENT_ERROR_CODES
 }
 
 /** The error for the application: what happened, and where it can be mended, how. */

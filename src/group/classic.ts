@@ -8,8 +8,7 @@
  */
 import type { KafkaError } from '../errors.ts';
 import type { LeaveGroupResponse } from '../protocol/api/leave-group.ts';
-import { ERROR_CODES } from '../protocol/error-codes.ts';
-import { describeCode, fatalError, verdictOf } from './answers.ts';
+import { describeCode, fatalError, isFinal, verdictOf } from './answers.ts';
 import { compareStrings } from './assignors/assignor.ts';
 import type { ClassicGroupOptions, GroupAction, GroupEvent, TopicPartition } from './events.ts';
 import { Membership } from './membership.ts';
@@ -224,6 +223,7 @@ export class ClassicGroup {
     const { search, heartbeats } = this.#member;
     if (!search.isCurrent(id)) return;
     search.found();
+    this.#member.troubles.over('FindCoordinator');
     this.#member.log('info', `coordinator is ${coordinator}`);
     if (this.#member.isBeating()) heartbeats.restartNow(now);
   }
@@ -236,18 +236,16 @@ export class ClassicGroup {
     const isFatal = errorCode === null ? !error.retriable : verdictOf('FindCoordinator', errorCode) === 'fatal';
     if (isFatal && member.needsCoordinator()) {
       // What concerns the group we can say best; what concerns the connection (credentials, versions) the one who made it.
-      const isAboutGroup =
-        errorCode === ERROR_CODES.INVALID_GROUP_ID || errorCode === ERROR_CODES.GROUP_AUTHORIZATION_FAILED;
-      member.fail(isAboutGroup ? fatalError('FindCoordinator', errorCode, member.options) : error);
-    } else {
-      const level = member.search.failures === FAILURES_WORTH_A_WARNING ? 'warn' : 'info';
-      member.log(level, `no coordinator found, again in ${waitMs} ms: ${error.message}`);
+      return member.fail(errorCode === null ? error : fatalError('FindCoordinator', errorCode, member.options));
     }
+    if (errorCode !== null) member.tellOf('FindCoordinator', errorCode);
+    const level = member.search.failures === FAILURES_WORTH_A_WARNING ? 'warn' : 'info';
+    member.log(level, `no coordinator found, again in ${waitMs} ms: ${error.message}`);
   }
 
   #onNoAnswer(error: KafkaError, now: number): void {
     const member = this.#member;
-    if (!error.retriable && member.needsCoordinator()) member.fail(error);
+    if (isFinal(error) && member.needsCoordinator()) member.fail(error);
     else member.loseCoordinator(error.message, now);
   }
 

@@ -1,6 +1,7 @@
 /**
  * What each error code means to a member of a consumer group (KIP-848): one table, as in Java's heartbeat request managers. A code
- * that is not in it follows Kafka's own table: worth another try, or fatal with its number.
+ * that is not in it is tried again with back-off, and told: a broker says UNKNOWN_SERVER_ERROR for any exception of its own, and
+ * nobody knows what a code means that is newer than this table. (Java's consumer gives up for good there.)
  */
 import { type KafkaError, UnsupportedVersionError } from '../errors.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
@@ -11,6 +12,8 @@ export type HeartbeatVerdict =
   | 'ok'
   /** Back off, then the same again, with all its fields. */
   | 'retry'
+  /** Back off, then the same again; reads throw the error as long as it stands. */
+  | 'stand'
   /** Look for the coordinator, then heartbeat at once. */
   | 'rediscover'
   /** The group has gone on without this member: partitions are lost, join again with epoch 0. */
@@ -23,7 +26,9 @@ const TABLE: Partial<Record<ErrorName, HeartbeatVerdict>> = {
   NOT_COORDINATOR: 'rediscover',
   INVALID_GROUP_ID: 'fatal',
   UNKNOWN_MEMBER_ID: 'fence',
-  TOPIC_AUTHORIZATION_FAILED: 'fatal',
+  // As Java's newer consumers: the member stays, so that it goes on as soon as somebody adds the missing ACL.
+  TOPIC_AUTHORIZATION_FAILED: 'stand',
+  CLUSTER_AUTHORIZATION_FAILED: 'fatal',
   GROUP_AUTHORIZATION_FAILED: 'fatal',
   UNSUPPORTED_VERSION: 'fatal',
   INVALID_REQUEST: 'fatal',
@@ -39,17 +44,20 @@ const TABLE: Partial<Record<ErrorName, HeartbeatVerdict>> = {
 /** What follows from a heartbeat's `errorCode`. @param isMember the heartbeat was one of a member, not one that joins */
 export function heartbeatVerdict(errorCode: number, isMember: boolean): HeartbeatVerdict {
   if (errorCode === 0) return 'ok';
-  const { name, retriable } = errorCodeOf(errorCode);
+  const { name } = errorCodeOf(errorCode);
   // The whole group was deleted, and this member with it. On joining it means a group that is there but of another kind.
   if (name === 'GROUP_ID_NOT_FOUND' && isMember) return 'fence';
-  const listed = name === 'UNKNOWN_ERROR_CODE' ? undefined : TABLE[name];
-  return listed ?? (retriable ? 'retry' : 'fatal');
+  return listed(errorCode) ?? 'retry';
 }
 
-/** The codes of FindCoordinator that no other try will mend. */
-export function isFatalSearch(errorCode: number): boolean {
-  if (errorCode === ERROR_CODES.INVALID_GROUP_ID || errorCode === ERROR_CODES.GROUP_AUTHORIZATION_FAILED) return true;
-  return !errorCodeOf(errorCode).retriable;
+/** True where the table does not have the code: worth telling, for it belongs to no healthy group. */
+export function isUnexpectedHeartbeat(errorCode: number): boolean {
+  return errorCode !== 0 && listed(errorCode) === undefined;
+}
+
+function listed(errorCode: number): HeartbeatVerdict | undefined {
+  const { name } = errorCodeOf(errorCode);
+  return name === 'UNKNOWN_ERROR_CODE' ? undefined : TABLE[name];
 }
 
 const WHO_CAN =

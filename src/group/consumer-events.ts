@@ -50,7 +50,7 @@ export type ConsumerGroupEvent =
   | { type: 'unsubscribed' }
   /** `coordinator` is for the log only, such as `'2 (kafka-2:9092)'`. */
   | { type: 'coordinatorFound'; id: number; coordinator: string }
-  /** `errorCode` is the broker's, `null` where no broker answered; then `error.retriable` decides. */
+  /** `errorCode` is FindCoordinator's, `null` where no broker answered it; then `error.retriable` decides. */
   | { type: 'coordinatorFailed'; id: number; errorCode: number | null; error: KafkaError }
   /** The connection to the coordinator broke or timed out: all requests on it count as failed. */
   | { type: 'coordinatorLost'; error: KafkaError }
@@ -97,6 +97,10 @@ export type ConsumerGroupAction =
     }
   /** The broker has raised the member epoch: what commits must carry from now on. Nothing else has changed. */
   | { type: 'epochChanged'; generation: number; memberId: string }
+  /** The broker refuses this member what a person has to permit first. It is asked again with back-off, and says so again. */
+  | { type: 'obstacle'; error: KafkaError }
+  /** A broker said what belongs to no healthy group. It is tried again with back-off; told once until that has worked. */
+  | { type: 'trouble'; error: KafkaError }
   /** Fatal: the error is the application's; the machine stays `fatal`. */
   | { type: 'fail'; error: KafkaError }
   /** Closed; nothing follows. */

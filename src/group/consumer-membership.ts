@@ -10,6 +10,7 @@ import { type ConsumerGroupState, isLegalConsumerMove } from './consumer-states.
 import { CoordinatorSearch } from './coordinator-search.ts';
 import type { LogLevel } from './events.ts';
 import { HeartbeatFields, JOIN_EPOCH, type MemberIdentity } from './heartbeat-fields.ts';
+import { Troubles } from './troubles.ts';
 import { named, type OwnedPartition } from './topic-ids.ts';
 
 /** Where the member wants to end up; how far it has come is its state. */
@@ -29,6 +30,7 @@ export class ConsumerMembership {
   readonly retryBackOff: BackOff;
   /** After being thrown out; a member that is taken in and thrown out again and again must not spin. */
   readonly rejoinBackOff: BackOff;
+  readonly troubles = new Troubles();
   goal: ConsumerGoal = 'unsubscribed';
   identity: MemberIdentity;
   subscription: ConsumerSubscription = { topics: [], regex: null };

@@ -4,8 +4,13 @@
  */
 import { UnsupportedVersionError, type KafkaError } from '../errors.ts';
 import type { ConsumerGroupHeartbeatResponse } from '../protocol/api/consumer-group-heartbeat.ts';
-import { describeCode } from './answers.ts';
-import { fatalHeartbeatError, heartbeatVerdict, isFatalSearch, unsupportedHeartbeat } from './consumer-answers.ts';
+import { describeCode, isFinal, isUnexpected, verdictOf } from './answers.ts';
+import {
+  fatalHeartbeatError,
+  heartbeatVerdict,
+  isUnexpectedHeartbeat,
+  unsupportedHeartbeat,
+} from './consumer-answers.ts';
 import type { ConsumerGroupEvent } from './consumer-events.ts';
 import type { ConsumerMembership } from './consumer-membership.ts';
 import { never } from './never.ts';
@@ -27,6 +32,7 @@ export class ConsumerStanding {
     const member = this.#member;
     if (!member.search.isCurrent(id)) return;
     member.search.found();
+    member.troubles.over('FindCoordinator');
     member.log('info', `coordinator is ${coordinator}`);
     // After being thrown out, and after errors, the back-off still counts.
     if (member.state !== 'joining') member.heartbeatAt = now;
@@ -37,15 +43,17 @@ export class ConsumerStanding {
     const { id, errorCode, error } = event;
     if (!member.search.isCurrent(id)) return;
     const waitMs = member.search.failed(now);
-    const isFatal = errorCode === null ? !error.retriable : isFatalSearch(errorCode);
+    const isFatal = errorCode === null ? !error.retriable : verdictOf('FindCoordinator', errorCode) === 'fatal';
     if (isFatal && member.isBeating) return member.fail(error);
+    if (errorCode !== null && isUnexpected('FindCoordinator', errorCode))
+      this.#tell('FindCoordinator', errorCode, error);
     const level = member.search.failures === FAILURES_WORTH_A_WARNING ? 'warn' : 'info';
     member.log(level, `no coordinator found, again in ${waitMs} ms: ${error.message}`);
   }
 
   onNoAnswer(error: KafkaError, now: number): void {
     const member = this.#member;
-    if (error.retriable || !member.isBeating) {
+    if (!isFinal(error) || !member.isBeating) {
       const isRetriedSoon = member.isBeating && member.pending !== null;
       member.loseCoordinator(error.message, now);
       if (isRetriedSoon) member.heartbeatAt = now;
@@ -70,10 +78,16 @@ export class ConsumerStanding {
       member.fields.forget();
       member.log('info', cause);
     }
+    const error = (): KafkaError => fatalHeartbeatError(errorCode, errorMessage, member.options, member.subscription);
     switch (verdict) {
       case 'ok':
         return this.#onAlive(response, pending, now);
+      case 'stand':
+        member.emit({ type: 'obstacle', error: error() });
+        member.heartbeatAt = now + member.retryBackOff.next();
+        return;
       case 'retry':
+        if (isUnexpectedHeartbeat(errorCode)) this.#tell('ConsumerGroupHeartbeat', errorCode, error());
         member.heartbeatAt = now + member.retryBackOff.next();
         return;
       case 'rediscover':
@@ -82,16 +96,21 @@ export class ConsumerStanding {
       case 'fence':
         return member.throwOut(cause, now);
       case 'fatal':
-        return member.fail(fatalHeartbeatError(errorCode, errorMessage, member.options, member.subscription));
+        return member.fail(error());
       default:
         return never(verdict);
     }
+  }
+
+  #tell(api: string, errorCode: number, error: KafkaError): void {
+    if (this.#member.troubles.isNews(api, errorCode)) this.#member.emit({ type: 'trouble', error });
   }
 
   #onAlive(response: ConsumerGroupHeartbeatResponse, sent: { sentAt: number; isJoin: boolean }, now: number): void {
     const member = this.#member;
     const { memberId, memberEpoch, heartbeatIntervalMs, assignment } = response;
     member.search.confirm();
+    member.troubles.over('ConsumerGroupHeartbeat');
     member.retryBackOff.reset();
     if (!sent.isJoin) member.rejoinBackOff.reset();
     if (heartbeatIntervalMs > 0) member.heartbeatIntervalMs = heartbeatIntervalMs;

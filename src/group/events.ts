@@ -46,7 +46,7 @@ export type GroupEvent =
   | { type: 'unsubscribed' }
   /** `coordinator` is for the log only, such as `'2 (kafka-2:9092)'`. */
   | { type: 'coordinatorFound'; id: number; coordinator: string }
-  /** `errorCode` is the broker's, `null` where no broker answered; then `error.retriable` decides. */
+  /** `errorCode` is FindCoordinator's, `null` where no broker answered it; then `error.retriable` decides. */
   | { type: 'coordinatorFailed'; id: number; errorCode: number | null; error: KafkaError }
   /** The connection to the coordinator broke or timed out: all requests on it count as failed. */
   | { type: 'coordinatorLost'; error: KafkaError }
@@ -124,6 +124,8 @@ export type GroupAction =
       generation: number;
       memberId: string;
     }
+  /** A broker said what belongs to no healthy group. It is tried again with back-off; told once until that has worked. */
+  | { type: 'trouble'; error: KafkaError }
   /** Fatal: the error is the application's; the machine stays `failed`. */
   | { type: 'fail'; error: KafkaError }
   /** Closed; nothing follows. */

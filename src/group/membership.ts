@@ -7,6 +7,7 @@
  */
 import type { KafkaError } from '../errors.ts';
 import { ERROR_CODES } from '../protocol/error-codes.ts';
+import { fatalError, isUnexpected, type GroupApi } from './answers.ts';
 import type { SyncGroupAssignment } from '../protocol/api/sync-group.ts';
 import type { LastAssignment } from './assignors/assignor.ts';
 import { BackOff } from './back-off.ts';
@@ -20,6 +21,7 @@ import type { GroupState } from './states.ts';
 import { isLegalMove } from './states.ts';
 import { rebalanceProtocolOf } from './partitions.ts';
 import type { RebalanceProtocol } from './assignors/assignor.ts';
+import { Troubles } from './troubles.ts';
 
 /** Where the member wants to end up; how far it has come is its state. */
 export type Goal = 'unjoined' | 'member' | 'stale' | 'left';
@@ -31,6 +33,7 @@ export class Membership {
   readonly heartbeats: Heartbeats;
   readonly joinBackOff: BackOff;
   readonly heartbeatBackOff: BackOff;
+  readonly troubles = new Troubles();
   goal: Goal = 'unjoined';
   identity: Identity = NO_IDENTITY;
   /** What the assignors of JoinGroup may want to know of the past; it stays when partitions are revoked or lost. */
@@ -84,6 +87,12 @@ export class Membership {
 
   log(level: LogLevel, message: string): void {
     this.emit({ type: 'log', level, message: `group '${this.options.groupId}': ${message}` });
+  }
+
+  /** Tells of a code that belongs to no healthy group, though it is tried again. */
+  tellOf(api: GroupApi, errorCode: number): void {
+    if (!isUnexpected(api, errorCode) || !this.troubles.isNews(api, errorCode)) return;
+    this.emit({ type: 'trouble', error: fatalError(api, errorCode, this.options) });
   }
 
   takeActions(): GroupAction[] {

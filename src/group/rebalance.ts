@@ -64,6 +64,7 @@ export class Rebalance {
         member.joinAt = now + member.joinBackOff.nextAfterFreeTry();
         return;
       case 'retry':
+        member.tellOf('JoinGroup', errorCode);
         member.joinAt = now + member.joinBackOff.next();
         return;
       case 'rejoin':
@@ -87,6 +88,7 @@ export class Rebalance {
       return member.fail(inconsistentProtocol('JoinGroup', detail));
     }
     member.identity = { memberId, generation: generationId, protocol: protocolName };
+    member.troubles.over('JoinGroup');
     if (member.rejoinReason !== null) {
       // Joined for a subscription that is not ours any more: the next JoinGroup goes out without a SyncGroup between.
       const reason = member.rejoinReason;
@@ -154,6 +156,7 @@ export class Rebalance {
         member.joinAt = now;
         return member.prepare(cause);
       case 'retry':
+        member.tellOf('SyncGroup', errorCode);
         member.joinAt = now + member.joinBackOff.next();
         return member.prepare(cause);
       case 'rediscover':
@@ -180,6 +183,7 @@ export class Rebalance {
       return member.fail(inconsistentProtocol('SyncGroup', detail));
     }
     member.search.confirm();
+    member.troubles.over('SyncGroup');
     if (member.rejoinReason !== null) return member.giveUp(member.rejoinReason, now);
     const partitions = this.#readAssignment(response.assignment);
     if (partitions === null) return;

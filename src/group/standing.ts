@@ -49,6 +49,7 @@ export class Standing {
         return;
       case 'retry':
         member.log('info', cause);
+        member.tellOf(api, errorCode);
         return member.heartbeats.retryAt(now + member.heartbeatBackOff.next());
       case 'rediscover':
         return member.loseCoordinator(cause, now);
@@ -68,6 +69,7 @@ export class Standing {
     this.#member.heartbeats.extendSession(now);
     this.#member.heartbeatBackOff.reset();
     this.#member.search.confirm();
+    this.#member.troubles.over('Heartbeat');
   }
 
   /** The group may have moved on while the request was out; what it then says about the older generation is stale. */

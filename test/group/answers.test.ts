@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FencedError, KafkaError } from '../../src/errors.ts';
+import { AuthenticationError, FencedError, KafkaError } from '../../src/errors.ts';
 import { kafkaErrorOf } from '../../src/protocol/error-codes.ts';
 import { Rig, joined, synced } from './rig.ts';
 
@@ -22,12 +22,26 @@ function expectFatal(rig: Rig, code: number): void {
   expect(rig.group.deadline()).toBe(Infinity);
 }
 
+/** Fatal whatever was asked: a person has to mend something. */
+const FATAL_ANYWHERE = [24, 30, 31, 35, 42];
+
 /** All codes that Kafka knows, and one that it does not know yet, without those that the table lists for the API. */
-function unlisted(listed: number[]): { code: number; retriable: boolean }[] {
+function unlisted(listed: number[]): number[] {
   const codes = Array.from({ length: 135 }, (_, i) => i - 1);
-  return [...codes, NEWER_THAN_US]
-    .filter((code) => code !== 0 && !listed.includes(code))
-    .map((code) => ({ code, retriable: kafkaErrorOf(code, { api: 'test' }).retriable }));
+  return [...codes, NEWER_THAN_US].filter(
+    (code) => code !== 0 && !listed.includes(code) && !FATAL_ANYWHERE.includes(code),
+  );
+}
+
+/** Told as an error that carries the broker's number, and asked again after the first back-off. */
+function expectAnotherTry(rig: Rig, code: number, request: string): void {
+  expect(rig.types).toEqual(['trouble']);
+  expect(rig.last('trouble').error.code).toBe(code);
+  expect(rig.last('trouble').error.message).toContain(String(code));
+  rig.pass(99);
+  expect(rig.types).toEqual([]);
+  rig.pass(1);
+  expect(rig.types).toEqual([request]);
 }
 
 describe('FindCoordinator answered', () => {
@@ -48,13 +62,30 @@ describe('FindCoordinator answered', () => {
     expect(rig.types).toEqual(['findCoordinator']);
   });
 
-  it.each([24, 30])('%i: fatal', (code) => expectFatal(failed(code), code));
-
-  it.each(unlisted([14, 15, 16, 24, 30]))("$code: as Kafka's own table says", ({ code, retriable }) => {
-    const rig = failed(code);
-    if (!retriable) return expectFatal(rig, code);
+  it('7, which is also said where no broker answered in time: again, untold', () => {
+    const rig = failed(7);
+    expect(rig.types).toEqual([]);
     rig.pass(100);
     expect(rig.types).toEqual(['findCoordinator']);
+  });
+
+  it.each(FATAL_ANYWHERE)('%i: fatal', (code) => expectFatal(failed(code), code));
+
+  it.each(unlisted([7, 14, 15, 16]))('%i: told, backs off, then again', (code) => {
+    expectAnotherTry(failed(code), code, 'findCoordinator');
+  });
+
+  it.each([
+    {
+      what: 'wrong credentials',
+      error: new AuthenticationError('no such user', { code: 58, api: 'SaslAuthenticate' }),
+    },
+    { what: 'a bug of ours', error: new KafkaError('x is not a function') },
+  ])('$what, as no answer to this request: fatal', ({ error }) => {
+    const rig = new Rig();
+    rig.on({ type: 'subscribed', topics: ['orders'] });
+    rig.on({ type: 'coordinatorFailed', id: rig.last('findCoordinator').id, errorCode: null, error });
+    expect(rig.last('fail').error).toBe(error);
   });
 });
 
@@ -98,18 +129,33 @@ describe('JoinGroup answered', () => {
     expect(rig.last('sendJoin').request.memberId).toBe('given');
   });
 
-  it.each([23, 24, 26, 30, 81, FENCED])('%i: fatal', (code) => expectFatal(answered(code), code));
+  it.each([23, 26, 81, FENCED, ...FATAL_ANYWHERE])('%i: fatal', (code) => expectFatal(answered(code), code));
 
   it('82: fatal as FencedError, 23 names the assignors', () => {
     expect(answered(FENCED).last('fail').error).toBeInstanceOf(FencedError);
     expect(answered(23).last('fail').error.message).toContain('range, roundrobin');
   });
 
-  it.each(unlisted([14, 15, 16, 23, 24, 25, 26, 27, 30, 79, 81, 82]))("$code: as Kafka's own table says", (row) => {
-    const rig = answered(row.code);
-    if (!row.retriable) return expectFatal(rig, row.code);
-    rig.pass(100);
-    expect(rig.types).toEqual(['sendJoin']);
+  it.each(unlisted([14, 15, 16, 23, 25, 26, 27, 79, 81, 82]))('%i: told, backs off, then again', (code) => {
+    expectAnotherTry(answered(code), code, 'sendJoin');
+  });
+
+  it('-1 again and again: told once, with growing waits; told again after a join that worked', () => {
+    const rig = answered(-1);
+    for (const waitMs of [100, 200, 400, 800, 1_000, 1_000]) {
+      rig.pass(waitMs - 1);
+      expect(rig.types).toEqual([]);
+      rig.pass(1);
+      const { id } = rig.last('sendJoin');
+      expect(rig.on({ type: 'joinAnswered', id, response: joined({ errorCode: -1 }) })).not.toContainEqual(
+        expect.objectContaining({ type: 'trouble' }),
+      );
+    }
+    rig.pass(1_000);
+    rig.on({ type: 'joinAnswered', id: rig.last('sendJoin').id, response: joined() });
+    rig.on({ type: 'syncAnswered', id: rig.last('sendSync').id, response: synced([], { errorCode: REBALANCE }) });
+    rig.on({ type: 'joinAnswered', id: rig.last('sendJoin').id, response: joined({ errorCode: -1 }) });
+    expect(rig.types).toEqual(['trouble']);
   });
 
   it.each([
@@ -159,14 +205,19 @@ describe('SyncGroup answered', () => {
     expect(rig.now).toBe(0);
   });
 
-  it.each([23, 30, FENCED])('%i: fatal', (code) => expectFatal(answered(code), code));
-
-  it.each(unlisted([15, 16, 22, 23, 25, 27, 30, 82]))("$code: as Kafka's own table says", ({ code, retriable }) => {
-    const rig = answered(code);
-    if (!retriable) return expectFatal(rig, code);
+  it('14: backs off, then joins again', () => {
+    const rig = answered(LOAD);
     expect(rig.types).toEqual([]);
     rig.pass(100);
     expect(rig.types).toEqual(['sendJoin']);
+  });
+
+  it.each([23, FENCED, ...FATAL_ANYWHERE])('%i: fatal', (code) => expectFatal(answered(code), code));
+
+  it.each(unlisted([14, 15, 16, 22, 23, 25, 27, 82]))('%i: told, backs off, then joins again', (code) => {
+    const rig = answered(code);
+    expectAnotherTry(rig, code, 'sendJoin');
+    expect(rig.last('sendJoin').request.memberId).toBe('me');
   });
 
   it.each([
@@ -249,16 +300,27 @@ describe.each(['Heartbeat', 'OffsetCommit'] as const)('%s answered', (api) => {
       expect(rig.types).toEqual(['sendHeartbeat']);
     });
 
-    it('30: fatal', () => expectFatal(answered(30), 30));
+    it.each(FATAL_ANYWHERE)('%i: fatal', (code) => expectFatal(answered(code), code));
 
-    it.each(unlisted([14, 15, 16, 22, 25, 27, 30, 82]))("$code: as Kafka's own table says", ({ code, retriable }) => {
+    it.each(unlisted([14, 15, 16, 22, 25, 27, 82]))('%i: told, backs off, then again; owns what it had', (code) => {
       const rig = answered(code);
-      if (!retriable) return expectFatal(rig, code);
-      rig.pass(100);
-      expect(rig.types).toEqual(['sendHeartbeat']);
+      expectAnotherTry(rig, code, 'sendHeartbeat');
+      expect(rig.group.owned).toHaveLength(2);
+    });
+
+    it('-1 for as long as the session: the coordinator is looked for again', () => {
+      const rig = answered(-1);
+      const asked: string[] = [];
+      while (rig.now < 60_000 && !asked.includes('coordinatorUnknown')) {
+        asked.push(...rig.pass(Math.max(1, rig.group.deadline() - rig.now)).map(({ type }) => type));
+        if (rig.types.includes('sendHeartbeat'))
+          rig.on({ type: 'heartbeatAnswered', id: rig.heartbeatId, response: { throttleTimeMs: 0, errorCode: -1 } });
+      }
+      expect(asked).toContain('coordinatorUnknown');
+      expect(rig.group.owned).toHaveLength(2);
     });
   } else {
-    it.each(unlisted([15, 16, 22, 25, 27, 82]))("$code: the committer's own matter", ({ code }) => {
+    it.each([...FATAL_ANYWHERE, ...unlisted([15, 16, 22, 25, 27, 82])])("%i: the committer's own matter", (code) => {
       const rig = answered(code);
       expect(rig.types).toEqual([]);
       expect(rig.group.state).toBe('stable');

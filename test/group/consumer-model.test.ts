@@ -21,7 +21,7 @@ type Step =
   | { do: 'silence'; who: number; silent: boolean }
   | { do: 'slow-application'; who: number; delayMs: number }
   | { do: 'metadata-lags'; who: number; refreshes: number }
-  | { do: 'error'; who: number; code: number }
+  | { do: 'error'; who: number; code: number; times: number }
   | { do: 'move' | 'make-topic-again' | 'add-partition' | 'hide-coordinator' | 'show-coordinator' }
   | { do: 'wait'; ms: number };
 
@@ -80,7 +80,8 @@ const step = fc.oneof<fc.MaybeWeightedArbitrary<Step>[]>(
     arbitrary: fc.record({
       do: fc.constant('error' as const),
       who,
-      code: fc.constantFrom(7, 14, 15, 16, 25, 110),
+      code: fc.constantFrom(7, 14, 15, 16, 25, 29, 110, -1, 222),
+      times: fc.constantFrom(1, 1, 1, 4, 40), // once, or for a while
     }),
   },
   {
@@ -159,7 +160,7 @@ function performOn(simulation: Simulation, client: ModelClient, step: Extract<St
       client.emptyRefreshes = step.refreshes;
       return;
     case 'error':
-      client.injected.push(step.code);
+      for (let i = 0; i < step.times; i++) client.injected.push(step.code);
   }
 }
 

@@ -267,18 +267,21 @@ describe('errors', () => {
     expect(waits).toEqual([0, 100, 200]);
   });
 
-  it('14 COORDINATOR_LOAD_IN_PROGRESS, and what else Kafka calls retriable: back off, then all fields', () => {
+  it('14 COORDINATOR_LOAD_IN_PROGRESS, and a code that is in no table: back off, then all fields', () => {
     const rig = new ConsumerRig();
     rig.stable();
     for (const [code, waitMs] of [
       [14, 100],
-      [7, 200],
+      [-1, 200],
       [-1, 400],
       [9999, 800],
+      [7, 1_000],
     ] as const) {
       if (code === 14) rig.beat();
       rig.answer({ errorCode: code });
-      expect(rig.actions).toEqual([]);
+      // Each is told once, until a heartbeat has worked.
+      const isTold = code !== 14 && waitMs !== 400;
+      expect(rig.actions).toMatchObject(isTold ? [{ type: 'trouble', error: { code } }] : []);
       expect(rig.group.deadline() - rig.now).toBe(waitMs);
       rig.pass(waitMs);
       expect(rig.request).toMatchObject({
@@ -307,7 +310,6 @@ describe('errors', () => {
 
   it.each([
     [24, /group/i],
-    [29, /Describe/],
     [30, /ACL Read/],
     [35, /Kafka 4\.0.*classic/],
     [42, /what the broker says/],
@@ -317,6 +319,7 @@ describe('errors', () => {
     [111, /groupInstanceId 'i'.*still running/],
     [112, /groupRemoteAssignor 'odd'/],
     [128, /'\(' must be .* RE2J/],
+    [31, /CLUSTER_AUTHORIZATION_FAILED/],
   ])('%i on joining is fatal, and says why', (code, text) => {
     const rig = new ConsumerRig({ groupInstanceId: 'i', serverAssignor: 'odd' });
     rig.joining(['orders'], '(');
@@ -329,6 +332,27 @@ describe('errors', () => {
     expect(rig.group.deadline()).toBe(Infinity);
     rig.on({ type: 'close' });
     expect(rig.types).toEqual(['left']);
+  });
+
+  it.each(['joining', 'stable'] as const)('29 while %s: thrown to reads at each answer, and asked again', (state) => {
+    const rig = new ConsumerRig();
+    if (state === 'joining') rig.joining();
+    else rig.stable();
+    if (state === 'stable') rig.beat();
+    for (const waitMs of [100, 200, 400]) {
+      rig.answer({ errorCode: 29 });
+      expect(rig.types).toEqual(['obstacle']);
+      expect(rig.last('obstacle').error).toMatchObject({
+        code: 29,
+        message: expect.stringContaining('Describe') as string,
+      });
+      rig.pass(waitMs);
+      expect(rig.types).toEqual(['sendHeartbeat']);
+      expect(rig.group.owned).toHaveLength(state === 'stable' ? 2 : 0);
+    }
+    rig.answer();
+    expect(rig.types).toEqual(state === 'stable' ? [] : ['epochChanged', 'assign']);
+    expect(rig.group.state).toBe('stable');
   });
 
   it('a fatal answer takes everything away; close then still leaves, for the broker counts on the member', () => {

@@ -19,7 +19,7 @@ type Step =
     }
   | { do: 'silence'; who: number; silent: boolean }
   | { do: 'slow-application'; who: number; delayMs: number }
-  | { do: 'error'; who: number; api: Api; code: number }
+  | { do: 'error'; who: number; api: Api; code: number; times: number }
   | { do: 'move' | 'refresh' | 'add-partition' | 'hide-coordinator' | 'show-coordinator' }
   | { do: 'wait'; ms: number };
 
@@ -64,11 +64,11 @@ const step = fc.oneof<fc.MaybeWeightedArbitrary<Step>[]>(
   {
     weight: 3,
     arbitrary: fc.oneof(
-      error('FindCoordinator', [14, 15, 16]),
-      error('JoinGroup', [14, 15, 16, 25, 27]),
-      error('SyncGroup', [15, 16, 22, 25, 27]),
-      error('Heartbeat', [14, 15, 16, 22, 25, 27]),
-      error('LeaveGroup', [15, 16, 25]),
+      error('FindCoordinator', [14, 15, 16, -1, 222]),
+      error('JoinGroup', [14, 15, 16, 25, 27, -1, 222]),
+      error('SyncGroup', [14, 15, 16, 22, 25, 27, -1, 222]),
+      error('Heartbeat', [14, 15, 16, 22, 25, 27, -1, 222]),
+      error('LeaveGroup', [14, 15, 16, 25, -1, 222]),
     ),
   },
   {
@@ -80,7 +80,13 @@ const step = fc.oneof<fc.MaybeWeightedArbitrary<Step>[]>(
 );
 
 function error(api: Api, codes: number[]): fc.Arbitrary<Step> {
-  return fc.record({ do: fc.constant('error' as const), who, api: fc.constant(api), code: fc.constantFrom(...codes) });
+  return fc.record({
+    do: fc.constant('error' as const),
+    who,
+    api: fc.constant(api),
+    code: fc.constantFrom(...codes),
+    times: fc.constantFrom(1, 1, 1, 4, 40), // once, or for a while
+  });
 }
 
 /** Whole groups of one kind, and groups in the second round of the upgrade from one to the other. */
@@ -146,7 +152,7 @@ function performOn(simulation: Simulation, client: Client, step: Extract<Step, {
       client.revokeDelayMs = step.delayMs;
       return;
     case 'error':
-      client.injected.push({ api: step.api, code: step.code });
+      for (let i = 0; i < step.times; i++) client.injected.push({ api: step.api, code: step.code });
   }
 }
 

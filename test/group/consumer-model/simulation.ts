@@ -190,6 +190,9 @@ export class Simulation {
       case 'epochChanged':
         client.identity = { memberId: action.memberId, generation: action.generation };
         return;
+      case 'trouble':
+      case 'obstacle':
+        return;
       case 'fail':
         this.#check(client, INSTANCE_CODES.includes(action.error.code), `failed: ${action.error.message}`);
         return this.crash(client);

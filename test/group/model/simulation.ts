@@ -192,6 +192,7 @@ export class Simulation {
         return this.#assign(client, action);
       case 'fail':
         throw new Error(`${client.name} failed: ${action.error.message}\n${this.trace.join('\n')}`);
+      case 'trouble':
       case 'left':
         return;
     }
