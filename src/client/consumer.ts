@@ -70,9 +70,12 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
    * `metadataMaxAgeMs`; for internal ones only with `excludeInternalTopics: false`. With `groupProtocol: 'consumer'` a `SubscriptionPattern`
    * is matched by the broker.
    *
+   * An empty array unsubscribes, as in Java.
+   *
    * @throws ConfigError without a groupId, or when partitions were assigned by hand, or for a pattern that is none
    */
   subscribe(topics: SubscribedTopics | readonly SubscribedTopics[], listener: RebalanceListener = {}): void {
+    if (Array.isArray(topics) && topics.length === 0) return this.unsubscribe();
     this.#session.subscribe(check.subscription(topics, 'subscribe()'), listener);
   }
 

@@ -33,6 +33,8 @@ export type SpecialTimestamp = 'max' | 'earliest-local' | 'latest-tiered';
 export interface PartitionOffsetAtTime extends TopicPartition {
   offset: number | null;
   timestamp: number | null;
+  /** The leader epoch of the record; −1 where it is not known. */
+  leaderEpoch: number;
 }
 
 /** A position that was given up, other than by the application. */

@@ -36,10 +36,10 @@ export class Lookups {
   }
 
   async offsetsForTimes(partitions: readonly PartitionAtTime[]): Promise<PartitionOffsetAtTime[]> {
-    return (await this.#list(partitions)).map(({ topic, partition, offset, timestamp }) => {
+    return (await this.#list(partitions)).map(({ topic, partition, offset, timestamp, leaderEpoch }) => {
       // −1 and −1: every record is older.
-      if (offset < 0) return { topic, partition, offset: null, timestamp: null };
-      return { topic, partition, offset, timestamp };
+      if (offset < 0) return { topic, partition, offset: null, timestamp: null, leaderEpoch: -1 };
+      return { topic, partition, offset, timestamp, leaderEpoch };
     });
   }
 
@@ -75,7 +75,9 @@ export class Lookups {
     );
     const byKey = new Map(listed.map((each) => [partitionKey(each.topic, each.partition), each]));
     return partitions.map(({ topic, partition }) => {
-      return byKey.get(partitionKey(topic, partition)) ?? { topic, partition, offset: -1, timestamp: -1 };
+      return (
+        byKey.get(partitionKey(topic, partition)) ?? { topic, partition, offset: -1, timestamp: -1, leaderEpoch: -1 }
+      );
     });
   }
 }

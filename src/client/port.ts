@@ -151,6 +151,8 @@ export interface PartitionAtTime extends TopicPartition {
 /** Its answer. Both −1 where every record is older. */
 export interface ListedOffset extends TopicPartition {
   offset: number;
+  /** Of the record at the offset; −1 for unknown. */
+  leaderEpoch: number;
   timestamp: number;
 }
 

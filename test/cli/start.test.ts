@@ -15,7 +15,7 @@ async function offsetsFrom(start: Start): Promise<{ offsets: unknown[]; warnings
     Promise.resolve(
       partitions.map(({ topic, partition }) => {
         const log = LOGS[partition] ?? { first: 0, end: 0 };
-        return { topic, partition, offset: offset(log), timestamp: null };
+        return { topic, partition, offset: offset(log), timestamp: null, leaderEpoch: -1 };
       }),
     );
   const consumer = {

@@ -9,6 +9,7 @@ import { metadata } from '../../src/protocol/api/metadata.ts';
 import { offsetFetch } from '../../src/protocol/api/offset-fetch.ts';
 import { silence } from '../network/scripted-broker.ts';
 import { consumerOf, soon, start, T0, take, timed } from './consumer-rig.ts';
+import { MockRig } from './mock-rig.ts';
 import { offsetsOf } from './partition-rig.ts';
 import { matching } from '../harness/matching.ts';
 
@@ -206,4 +207,13 @@ describe('calls have an end', () => {
     await consumer.close();
     expect(kafka.broker.count(fetch)).toBeGreaterThan(0);
   });
+});
+
+it('subscribe([]) unsubscribes', async () => {
+  const rig = await MockRig.start(3);
+  const consumer = rig.subscribed();
+  await rig.kafka.untilStable('g', 1);
+  consumer.subscribe([]);
+  await rig.kafka.untilStable('g', 0);
+  expect([consumer.subscription(), consumer.assignment()]).toEqual([[], []]);
 });

@@ -217,7 +217,9 @@ it('offsetsForTimes knows the newest timestamp by name', async () => {
   ]);
   const consumer = consumerOf(kafka);
   const asked = [{ topic: 't', partition: 0, timestamp: 'max' as const }];
-  expect(await consumer.offsetsForTimes(asked)).toEqual([{ topic: 't', partition: 0, offset: 1, timestamp: 3000 }]);
+  expect(await consumer.offsetsForTimes(asked)).toEqual([
+    { topic: 't', partition: 0, offset: 1, timestamp: 3000, leaderEpoch: 0 },
+  ]);
   const old = consumerOf(await cluster({ brokers: 1, topics: { t: 1 }, versions: '2.8' }));
   await expect(old.offsetsForTimes(asked)).rejects.toMatchObject({ name: 'UnsupportedVersionError' });
 });
