@@ -80,7 +80,10 @@ export class CommitDriver {
         const failed = offsets.find(
           ({ errorCode }) => errorCode !== 0 && errorCode !== ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION,
         );
-        if (failed === undefined) return offsets;
+        if (failed === undefined) {
+          requests.mustBeExact(offsets);
+          return offsets;
+        }
         failure = kafkaErrorOf(failed.errorCode, {
           api: 'OffsetFetch',
           context: `${failed.topic}-${failed.partition}`,

@@ -297,7 +297,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     const asked = check.topicPartitions(partitions, 'lag()');
     const known = new Map(this.#session.metrics.lags().map((each) => [`${each.topic}/${each.partition}`, each]));
     return asked.map(({ topic, partition }) => {
-      const none = { topic, partition, position: null, endOffset: null, lag: null };
+      const none = { topic, partition, position: null, endOffset: null, lag: null, error: null };
       return known.get(`${topic}/${partition}`) ?? none;
     });
   }

@@ -35,6 +35,8 @@ export class Delivery<K, V> {
   #worker: Worker<K, V> | null = null;
   /** Over all partitions. */
   #running = 0;
+  /** What the broker refuses, by what that is about, until it is thrown to a read. */
+  #refusals = new Map<string, KafkaError>();
   #onAvailable: () => void;
 
   /** @param onAvailable there is something to hand out where there was nothing */
@@ -150,6 +152,15 @@ export class Delivery<K, V> {
     this.#enter(delivery);
   }
 
+  /** The next read throws it, once. @param error null takes back what was not thrown yet */
+  refuse(what: string, error: KafkaError | null): void {
+    if (error === null) this.#refusals.delete(what);
+    else {
+      this.#refusals.set(what, error);
+      this.#onAvailable();
+    }
+  }
+
   isAnyInHand(partitions: readonly TopicPartition[]): boolean {
     for (const delivery of this.#known(partitions)) if (delivery.isInHand || delivery.running > 0) return true;
     return false;
@@ -254,6 +265,8 @@ export class Delivery<K, V> {
     const last = this.#current;
     this.#current = null;
     if (last?.hasSomething === true) this.#enter(last);
+    // Not in the middle of a poll, which would lose what it has taken so far.
+    if (this.#refusals.size > 0 && this.#inHandCount === 0) this.#throwRefusal();
     for (let next = this.#line.shift(); next !== undefined; next = this.#line.shift()) {
       next.isQueued = false;
       // One with nothing but an end or a failure stays in view for `partitionEnd` and for the next read.
@@ -263,6 +276,13 @@ export class Delivery<K, V> {
       return true;
     }
     return false;
+  }
+
+  #throwRefusal(): void {
+    for (const [what, error] of this.#refusals) {
+      this.#refusals.delete(what);
+      throw error;
+    }
   }
 
   #hold(delivery: PartitionDelivery<K, V>): void {

@@ -86,6 +86,8 @@ export class FetchDriver {
         case 'positioned':
         case 'records':
         case 'partitionFailed':
+        case 'partitionRefused':
+        case 'refused':
         case 'trouble':
         case 'log':
           this.#engine.emit(action);

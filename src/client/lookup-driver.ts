@@ -105,6 +105,7 @@ export class LookupDriver {
         return requests.readListOffsets(await connection.send(listOffsets, request));
       }),
     );
+    requests.mustBeExact(answers.flat());
     return answers.flat().map(({ errorCode, ...offset }) => {
       if (errorCode !== 0) throw kafkaErrorOf(errorCode, { api: 'ListOffsets', context: nameOf(offset) });
       return offset;

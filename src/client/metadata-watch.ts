@@ -1,7 +1,9 @@
 import { toKafkaError } from '../errors.ts';
 import { backoffMs } from '../backoff.ts';
-import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
+import { kafkaErrorOf } from '../protocol/error-codes.ts';
+import { fateOf } from '../protocol/error-fates.ts';
 import type { EngineContext } from './engine-context.ts';
+import { METADATA_FATES } from './metadata-fates.ts';
 
 /** Keeps the metadata of the topics that matter fresh: on need, every `metadataMaxAgeMs`, and soon while a topic is missing. */
 export class MetadataWatch {
@@ -18,7 +20,11 @@ export class MetadataWatch {
   #watched: readonly string[] = [];
   #refreshAt = Infinity;
   #missingRounds = 0;
-  #reported = new Set<string>();
+  /** The error that each topic has had last, as it was told. */
+  #reported = new Map<string, number>();
+  #refused = new Set<string>();
+  /** What was asked for and has not been answered: whoever asks for more meanwhile waits for the same answer. */
+  #pending: { readonly answer: Promise<void>; readonly topics: Set<string> } | null = null;
 
   /**
    * @param onChanged an answer is in for these topics
@@ -41,6 +47,7 @@ export class MetadataWatch {
     this.#matched = null;
     this.#wanted = new Set(topics);
     this.#reported.clear();
+    for (const name of [...this.#refused]) this.#accepted(name);
     this.#missingRounds = 0;
     if (topics.length > 0 || patterns.length > 0) this.refresh([]);
   }
@@ -55,8 +62,18 @@ export class MetadataWatch {
     this.#refreshAt = Infinity;
     const isList = this.#patterns.length > 0;
     // All that there are hold the rest, and what is gone must not be asked for by name: the broker might make it again.
-    this.#engine.cluster.refreshMetadata(isList ? this.#named : asked, isList).then(
-      () => this.#onRefreshed(asked),
+    const answer = this.#engine.cluster.refreshMetadata(isList ? this.#named : asked, isList);
+    if (this.#pending?.answer === answer) {
+      for (const topic of asked) this.#pending.topics.add(topic);
+      return;
+    }
+    const pending = { answer, topics: asked };
+    this.#pending = pending;
+    answer.then(
+      () => {
+        if (this.#pending === pending) this.#pending = null;
+        this.#onRefreshed(pending.topics);
+      },
       (error: unknown) => {
         if (!this.#engine.isClosed) this.#engine.fail(toKafkaError(error));
       },
@@ -108,18 +125,33 @@ export class MetadataWatch {
     let isMissing = false;
     for (const name of this.#wanted) {
       const errorCode = this.#engine.cluster.metadata.topics.get(name)?.errorCode ?? 0;
-      if (errorCode === 0) {
+      const fate = errorCode === 0 ? null : fateOf(METADATA_FATES, errorCode);
+      if (fate !== 'refuse') this.#accepted(name);
+      if (fate === null) {
         this.#reported.delete(name);
         continue;
       }
-      const error = kafkaErrorOf(errorCode, { api: 'Metadata', context: `topic '${name}'` });
-      // What Kafka calls retriable is asked for again; UNKNOWN_TOPIC_OR_PARTITION is, for the topic may come.
-      if (!error.retriable) this.#engine.fail(error);
       isMissing = true;
-      if (errorCode !== ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION || this.#reported.has(name)) continue;
-      this.#reported.add(name);
-      this.#engine.emit({ type: 'trouble', error });
+      if (fate === 'retry') continue;
+      const error = kafkaErrorOf(errorCode, { api: 'Metadata', context: `topic '${name}'` });
+      const isNews = this.#reported.get(name) !== errorCode;
+      this.#reported.set(name, errorCode);
+      if (fate === 'refuse') {
+        this.#refused.add(name);
+        const message = `${error.message}; it is asked again until it is granted`;
+        if (isNews) this.#engine.emit({ type: 'log', level: 'warn', message });
+        this.#engine.emit({ type: 'refused', what: refusalOf(name), error });
+      } else if (isNews) this.#engine.emit({ type: 'trouble', error });
     }
     return isMissing;
   }
+
+  /** Nobody needs to be told of it any more. */
+  #accepted(name: string): void {
+    if (this.#refused.delete(name)) this.#engine.emit({ type: 'refused', what: refusalOf(name), error: null });
+  }
+}
+
+function refusalOf(topic: string): string {
+  return `metadata of topic '${topic}'`;
 }

@@ -56,6 +56,8 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   isEndReported = false;
   /** Thrown when all that was fetched before it is handed out, at every read until a seek. */
   failure: KafkaError | null = null;
+  /** What the broker refuses of it at the moment, and is asked again; null for nothing. */
+  refusal: KafkaError | null = null;
   #options: DeliveryOptions;
   #onOpened: () => void;
   #chunks: (ChunkReader | Jump)[] = [];
@@ -136,6 +138,7 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     this.isHeld = false;
     this.isEndReported = false;
     this.failure = null;
+    this.refusal = null;
     // The application says where it stands: that is what is committed next, also when that is back (as in Java).
     this.ledger.restart(position);
   }

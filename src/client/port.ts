@@ -1,7 +1,14 @@
 import type { OffsetToCommit } from '../commit/committer.ts';
 import type { KafkaError } from '../errors.ts';
 import type { BrokerMetrics } from './metrics.ts';
-import type { FetchedRecords, PositionEvent, StartAt, TopicPartition } from '../fetch/partition.ts';
+import type {
+  FetchedRecords,
+  PartitionRefusal,
+  PositionEvent,
+  Refusal,
+  StartAt,
+  TopicPartition,
+} from '../fetch/partition.ts';
 
 /** Of who is in no group: in this name a consumer without a subscription commits. */
 export const NO_MEMBERSHIP = { memberId: '', generation: -1 };
@@ -108,6 +115,9 @@ export type EngineEvent =
   | FetchedRecords
   /** This partition goes no further until a seek. */
   | { type: 'partitionFailed'; topic: string; partition: number; epoch: number; error: KafkaError }
+  /** The broker refuses something, which is asked again: thrown to one read. */
+  | Refusal
+  | PartitionRefusal
   | { type: 'committed'; id: number; committed: readonly OffsetToCommit[]; error: KafkaError | null }
   | { type: 'committedOffsets'; id: number; offsets: readonly CommittedOffset[]; error: KafkaError | null }
   | { type: 'topicDescribed'; id: number; partitions: readonly TopicPartition[]; error: KafkaError | null }

@@ -14,7 +14,7 @@ export class PositionWaits<K, V> {
 
   /**
    * @param find the partition as it is now; throws where it is gone
-   * @throws what `find` throws, what the partition failed with, RequestTimeoutError after `timeoutMs`
+   * @throws what `find` throws, what the partition has failed with or is refused, RequestTimeoutError after `timeoutMs`
    */
   async until(find: () => PartitionDelivery<K, V>, timeoutMs: number): Promise<number> {
     let isTimeUp = false;
@@ -24,9 +24,10 @@ export class PositionWaits<K, V> {
     }, timeoutMs);
     try {
       for (;;) {
-        const { topic, partition, position, failure } = find();
+        const { topic, partition, position, failure, refusal } = find();
         if (position >= 0) return position;
         if (failure !== null) throw failure;
+        if (refusal !== null) throw refusal;
         const text = `the position of ${topic}-${partition} was not known within ${timeoutMs} ms`;
         if (isTimeUp) throw new RequestTimeoutError(text);
         await new Promise<void>((resolve) => this.#waits.add(resolve));

@@ -2,7 +2,8 @@ import Long from 'long';
 import type { CommitAnswer, Membership, OffsetToCommit } from '../commit/committer.ts';
 import { KafkaError } from '../errors.ts';
 import type { CommittedAnswer, EpochEndAnswer, FetchedAnswer, ListedAnswer } from '../fetch/answers.ts';
-import type { ListedPartition, TopicPartition, ValidatedPartition } from '../fetch/partition.ts';
+import { partitionName, type ListedPartition, type TopicPartition } from '../fetch/partition.ts';
+import type { ValidatedPartition } from '../fetch/partition.ts';
 import type { SessionRequest } from '../fetch/session.ts';
 import type {
   EpochEndOffset,
@@ -43,11 +44,18 @@ export const FETCH_SESSIONS_VERSION = 7;
 const ISOLATION_LEVELS = { read_uncommitted: 0, read_committed: 1 } as const;
 type IsolationLevel = keyof typeof ISOLATION_LEVELS;
 
-/** @throws KafkaError above 2^53 − 1, where a number would be another offset */
+/** Infinity above 2^53 − 1, where a number would be another offset: that is one partition's affair, not the response's. */
 export function toOffset(offset: Long): number {
   const number = offset.toNumber();
-  if (!Number.isSafeInteger(number)) throw new KafkaError(`offset ${offset.toString()} is beyond 2^53 − 1`);
-  return number;
+  return number > Number.MAX_SAFE_INTEGER ? Infinity : number;
+}
+
+/** For calls that ask for offsets. @throws KafkaError where one of them cannot be said as a number */
+export function mustBeExact(offsets: readonly (TopicPartition & { offset: number })[]): void {
+  for (const { topic, partition, offset } of offsets) {
+    if (offset === Infinity)
+      throw new KafkaError(`the offset of ${partitionName(topic, partition)} is beyond 2^53 − 1`);
+  }
 }
 
 export interface FetchOptions {
@@ -109,8 +117,9 @@ export function readFetchResponse(
     const name = topic === '' ? topicName(topicId) : topic;
     if (name === undefined) continue; // not asked for
     for (const answer of partitions) {
-      const highWatermark = toOffset(answer.highWatermark);
-      const lastStableOffset = toOffset(answer.lastStableOffset);
+      // Only the lag is reckoned with it.
+      const highWatermark = Math.min(toOffset(answer.highWatermark), Number.MAX_SAFE_INTEGER);
+      const lastStableOffset = Math.min(toOffset(answer.lastStableOffset), Number.MAX_SAFE_INTEGER);
       answers.push({
         topic: name,
         partition: answer.partitionIndex,

@@ -221,6 +221,17 @@ export class Session<K, V> {
         this.#positions.wake();
         return;
       }
+      case 'partitionRefused': {
+        const delivery = this.#current(event);
+        if (delivery !== undefined) delivery.refusal = event.error;
+        this.#positions.wake();
+        return;
+      }
+      case 'refused':
+        // A handler has no read that could throw it.
+        if (event.error !== null && this.delivery.isHandling) this.#reporting.trouble(event.error);
+        else this.delivery.refuse(event.what, event.error);
+        return;
       case 'assigned':
         this.membership = { memberId: event.memberId, generation: event.generation };
         this.#rebalances.assigned(event.partitions, event);

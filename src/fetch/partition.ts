@@ -76,6 +76,10 @@ export class PartitionState implements TopicPartition {
   /** Its leader is unknown or was wrong: waits for the next metadata. */
   needsMetadata = false;
   hasWarned = false;
+  /** What the broker refuses at the moment, as the application was told; null for nothing. */
+  refusedAs: string | null = null;
+  /** Answers in a row with records that are damaged at the position. */
+  corruptions = 0;
   /** By OFFSET_OUT_OF_RANGE, since records were last fetched. */
   resets = 0;
   /** Size of the last whole batch that came; 0 before the first. */
@@ -161,9 +165,28 @@ export type FetchAction =
   | PositionEvent
   | FetchedRecords
   | { type: 'partitionFailed'; topic: string; partition: number; epoch: number; error: KafkaError }
+  | Refusal
+  | PartitionRefusal
   /** What goes on failing, and is tried again all the same. */
   | { type: 'trouble'; error: KafkaError }
   | { type: 'log'; level: 'info' | 'warn'; message: string };
+
+/**
+ * The broker refuses something that it is asked for again: thrown to one read. An error of the same `what` takes its place while
+ * it was not thrown yet; null takes it back.
+ */
+export interface Refusal {
+  type: 'refused';
+  what: string;
+  error: KafkaError | null;
+}
+
+/** What is refused of this partition at the moment; null for nothing any more. To be seen, not to be thrown: that is `refused`. */
+export interface PartitionRefusal extends TopicPartition {
+  type: 'partitionRefused';
+  epoch: number;
+  error: KafkaError | null;
+}
 
 /** Where reading begins, or goes on after a reset. */
 export interface PositionEvent extends TopicPartition {

@@ -1,4 +1,4 @@
-import { KafkaError, LogTruncationError, NoOffsetError, OffsetOutOfRangeError } from '../errors.ts';
+import { LogTruncationError, NoOffsetError, OffsetOutOfRangeError } from '../errors.ts';
 import type { Fetcher } from './fetcher.ts';
 import type { FetchAction, PartitionState, ResetReason } from './partition.ts';
 import { describeReset } from './reset-policy.ts';
@@ -22,6 +22,18 @@ export function noOffset(fetcher: Fetcher, state: PartitionState, actions: Fetch
   }
   const text = `${state.name}: the group has committed no offset and autoOffsetReset is 'none'; seek, or set it to 'earliest' or 'latest'`;
   actions.push(fetcher.fail(state, new NoOffsetError(text, state)));
+}
+
+/**
+ * The group has committed, or ListOffsets gives, an offset above 2^53 − 1. No log is so long: it is out of range like any
+ * other offset that is not there, and that partition's affair alone.
+ */
+export function beyondReach(fetcher: Fetcher, state: PartitionState, now: number, actions: FetchAction[]): void {
+  const { topic, partition } = state;
+  if (state.stage === 'reset' || fetcher.resetTimestamp() === null) {
+    const text = `${state.name}: an offset beyond 2^53 − 1, which no number can say exactly; seek to one that is there`;
+    actions.push(fetcher.fail(state, new OffsetOutOfRangeError(text, { topic, partition, offset: -1 })));
+  } else giveUp(fetcher, state, 'outOfRange', 'is beyond 2^53 − 1', now, actions);
 }
 
 /** OFFSET_OUT_OF_RANGE of a Fetch. */
@@ -90,16 +102,11 @@ function giveUp(
     actions.push(fetcher.fail(state, new OffsetOutOfRangeError(text, { topic, partition, offset })));
     return;
   }
-  const message = `${state.name}: offset ${offset} ${why}; going to ${describeReset(timestamp)}`;
+  const which = offset < 0 ? 'the committed offset' : `offset ${offset}`;
+  const message = `${state.name}: ${which} ${why}; going to ${describeReset(timestamp)}`;
   actions.push({ type: 'log', level: 'warn', message });
   state.resetTo(timestamp, reason);
   // The offset that the broker itself has named is out of range as well: it will not be better at once.
   if (state.resets > 0) fetcher.backOff(state, state.resets - 1, now);
   state.resets++;
-}
-
-export function missing(state: PartitionState, error: KafkaError): FetchAction | null {
-  if (state.hasWarned) return null;
-  state.hasWarned = true;
-  return { type: 'log', level: 'warn', message: `${error.message}; asking for metadata until it is there` };
 }

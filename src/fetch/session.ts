@@ -13,9 +13,6 @@ const WITHOUT_EPOCH = -1;
 const MAX_EPOCH = 0x7fffffff;
 const FETCH_SESSION_ID_NOT_FOUND = 70;
 
-/** These mean: the broker's session and ours are not the same any more. A new one is opened and nothing is lost. */
-export const SESSION_ERRORS: readonly number[] = [FETCH_SESSION_ID_NOT_FOUND, 71, 106];
-
 export interface NamedPartition extends TopicPartition {
   /** Null where topics are spoken of by name. */
   topicId: string | null;

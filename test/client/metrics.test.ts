@@ -32,9 +32,9 @@ it('lag() is what is left up to the end, partition by partition, and null while 
   const { kafka, consumer } = await start();
   await kafka.append('t', 0, values(10));
   consumer.assign([T0, T1]);
-  expect(consumer.lag([T0])).toEqual([{ ...T0, position: null, endOffset: null, lag: null }]);
+  expect(consumer.lag([T0])).toEqual([{ ...T0, position: null, endOffset: null, lag: null, error: null }]);
   for await (const { offset } of consumer) if (offset === 3) break;
-  expect(consumer.lag([T0])).toEqual([{ ...T0, position: 4, endOffset: 10, lag: 6 }]);
+  expect(consumer.lag([T0])).toEqual([{ ...T0, position: 4, endOffset: 10, lag: 6, error: null }]);
   await soon(() => consumer.lag([T1])[0]?.lag === 0, 'the empty partition');
   expect(consumer.lag()).toHaveLength(2);
   expect(consumer.lag([{ topic: 'other', partition: 0 }])[0]).toMatchObject({ lag: null });

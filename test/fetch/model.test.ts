@@ -12,7 +12,7 @@ import { batch, Rig, SETTINGS, type ActionOf } from './rig.ts';
  * position, what is buffered stays within its bounds.
  */
 const PARTITIONS = [0, 1, 2, 3];
-const ERRORS = [-1, 1, 2, 3, 5, 6, 7, 14, 16, 29, 70, 74, 75, 78, 100, 9999];
+const ERRORS = [-1, 1, 2, 3, 5, 6, 7, 14, 16, 29, 70, 74, 75, 76, 78, 100, 9999];
 const BATCH_BYTES = batch(0, 1, 60).length;
 
 type Request = ActionOf<'fetch'> | ActionOf<'listOffsets'> | ActionOf<'fetchOffsets'> | ActionOf<'validate'>;
@@ -103,7 +103,8 @@ class Model {
   #hasRecovered(): boolean {
     return PARTITIONS.every((partition) => {
       const state = this.rig.fetcher.get('t', partition);
-      if (state === undefined || state.stage === 'failed') return true;
+      assert.notEqual(state?.stage, 'failed', 'an error that passes is for good');
+      if (state === undefined) return true;
       return (this.#expected.get(state.epoch) ?? -1) > (this.#before.get(state.epoch) ?? -1);
     });
   }
@@ -206,6 +207,8 @@ class Model {
           break;
         }
         case 'partitionFailed':
+        case 'partitionRefused':
+        case 'refused':
         case 'trouble':
         case 'log':
           break;
