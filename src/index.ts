@@ -13,7 +13,7 @@ export { Consumer } from './client/consumer.ts';
 export type { Consumed } from './client/commit-arguments.ts';
 export type { Claim } from './client/claim.ts';
 export type { ClaimHandler, RunOptions } from './client/claims.ts';
-export type { Unfinished } from './client/for-each.ts';
+export type { Unfinished } from './client/unfinished.ts';
 export type { ForEachOptions, HandlerContext, RecordHandler } from './client/for-each-options.ts';
 export type { CloseResult } from './client/closing.ts';
 export type { CommitCallback } from './client/commits.ts';

@@ -4,6 +4,7 @@ import { abortError } from './handler-job.ts';
 import type { HandlingHost } from './handling.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
 import type { RecordBatch } from './record-batch.ts';
+import type { Stopped } from './unfinished.ts';
 
 /**
  * One partition while this consumer has it: an async iterable of its records, which ends when the partition is given back, when the
@@ -28,7 +29,8 @@ export class PartitionClaim<K, V> implements Claim<K, V> {
   readonly initialOffset: number;
   /** `consume` has returned or thrown. */
   isDone = false;
-  hasFailed = false;
+  /** What `consume` has thrown before the claim ended. */
+  failure: Stopped | null = null;
   /** Resolved by `onDone`. */
   readonly done: Promise<void>;
   onDone: () => void = () => undefined;

@@ -1,10 +1,11 @@
-import { ConfigError, toKafkaError } from '../errors.ts';
+import { ConfigError } from '../errors.ts';
 import type { TopicPartition } from '../fetch/partition.ts';
 import { PartitionClaim, type Claim } from './claim.ts';
 import type { Worker } from './delivery.ts';
 import { checkedNames, optionalSignal } from './for-each-options.ts';
-import { HandlerErrors, type HandlingHost } from './handling.ts';
+import { handlerError, HandlerErrors, isAbort, type HandlingHost } from './handling.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
+import { stoppedAt, type Unfinished } from './unfinished.ts';
 
 /** What `run()` calls, in this order. */
 export interface ClaimHandler<K = Buffer | null, V = Buffer | null> {
@@ -60,7 +61,7 @@ export class Claims<K, V> implements Worker<K, V> {
   }
 
   async run(): Promise<void> {
-    const { delivery, reading } = this.#host;
+    const { delivery, reading, commitFinished } = this.#host;
     const { signal } = this.#options;
     reading.claim();
     delivery.setWorker(this);
@@ -78,9 +79,10 @@ export class Claims<K, V> implements Worker<K, V> {
       signal?.removeEventListener('abort', stop);
       this.#finish();
       while (this.#running > 0 && !this.#isAbandoned) await reading.arrival(false);
+      this.#giveBack();
+      await commitFinished();
       delivery.setWorker(null);
       reading.unclaim();
-      this.#giveBack();
     }
     if (reading.failure !== null) throw reading.failure;
     if (this.#errors.first !== null) throw this.#errors.first;
@@ -97,25 +99,47 @@ export class Claims<K, V> implements Worker<K, V> {
     const partitions = assigned.filter((each) => !this.#known.has(each));
     for (const each of partitions) this.#known.add(each);
     if (partitions.length === 0 || this.#isOver || this.#host.reading.hasEnded) return;
-    try {
-      await this.#handler.setup?.(partitions.map(named));
-    } catch (error) {
-      for (const { topic, partition } of partitions) {
-        this.#errors.add('setup has failed for', { topic, partition, offset: -1 }, error);
-      }
-      this.#finish();
-      return;
-    }
-    for (const delivery of partitions) if (!delivery.isBlocked && !this.#isOver) this.#claim(delivery);
+    const { delivery, handChanged, reading } = this.#host;
+    this.#running++;
+    for (const each of partitions) delivery.beginWork(each);
+    await this.#begin(partitions);
+    for (const each of partitions) delivery.endWork(each);
+    this.#running--;
+    handChanged();
+    reading.wake();
   }
 
   onBlocked(partitions: readonly PartitionDelivery<K, V>[]): void {
     void this.#endClaims(partitions.map((each) => this.#claims.get(each)).filter((each) => each !== undefined));
   }
 
+  /** Partitions whose loop has failed. */
+  unfinished(now: number): Unfinished[] {
+    const result: Unfinished[] = [];
+    for (const { delivery, failure } of this.#claims.values())
+      if (failure !== null && !delivery.isBlocked) result.push(stoppedAt(delivery, failure, now));
+    return result;
+  }
+
   onAbandoned(): void {
     this.#isAbandoned = true;
     this.#host.reading.wake();
+  }
+
+  async #begin(partitions: readonly PartitionDelivery<K, V>[]): Promise<void> {
+    try {
+      await this.#handler.setup?.(partitions.map(named));
+    } catch (error) {
+      for (const { topic, partition } of partitions)
+        this.#errors.tell(handlerError('setup has failed for', { topic, partition, offset: -1 }, error));
+      this.#finish();
+      return;
+    }
+    const wanted = partitions.filter(({ isBlocked }) => !isBlocked && !this.#isOver);
+    for (const delivery of wanted) this.#claim(delivery);
+    // Taken away, or the end came, while `setup` ran: what that has opened is closed again.
+    const given = partitions.filter((each) => !wanted.includes(each));
+    if (given.length > 0) await this.#cleanUp(given);
   }
 
   #claim(delivery: PartitionDelivery<K, V>): void {
@@ -136,16 +160,20 @@ export class Claims<K, V> implements Worker<K, V> {
       }
     } catch (error) {
       // A loop that gives up because its claim has ended has not failed.
-      if (!claim.hasEnded || toKafkaError(error).name !== 'AbortError') {
-        claim.hasFailed = true;
-        this.#errors.add('consume() has failed for', { topic, partition, offset: delivery.position - 1 }, error);
+      if (!claim.hasEnded || !isAbort(error)) {
+        const where = { topic, partition, offset: delivery.position - 1 };
+        const failure = handlerError('consume() has failed for', where, error);
+        // After the end of its claim it stops nothing that goes on: what is assigned next is read.
+        if (!claim.hasEnded) claim.failure = { error: failure, since: performance.now() };
+        else if (this.#options.stopOnError === 'all') this.#finish();
+        this.#errors.tell(failure);
       }
     }
     claim.isDone = true;
     delivery.isInHand = false;
     claim.onDone();
     const goesOn = [...this.#claims.values()].some(({ isDone, hasEnded }) => !isDone && !hasEnded);
-    if (claim.hasFailed && (this.#options.stopOnError === 'all' || !goesOn)) this.#finish();
+    if (claim.failure !== null && (this.#options.stopOnError === 'all' || !goesOn)) this.#finish();
     this.#host.reading.wake();
   }
 
@@ -156,18 +184,22 @@ export class Claims<K, V> implements Worker<K, V> {
       claim.end();
     }
     await Promise.all(claims.map(({ done }) => done));
-    try {
-      if (claims.length > 0) await this.#handler.cleanup?.(claims.map(named));
-    } catch (error) {
-      for (const { topic, partition } of claims)
-        this.#errors.add('cleanup has failed for', { topic, partition, offset: -1 }, error);
-    }
+    if (claims.length > 0) await this.#cleanUp(claims);
     for (const { delivery } of claims) {
       this.#running--;
       this.#host.delivery.endWork(delivery);
     }
     this.#host.handChanged();
     this.#host.reading.wake();
+  }
+
+  async #cleanUp(partitions: readonly TopicPartition[]): Promise<void> {
+    try {
+      await this.#handler.cleanup?.(partitions.map(named));
+    } catch (error) {
+      for (const { topic, partition } of partitions)
+        this.#errors.tell(handlerError('cleanup has failed for', { topic, partition, offset: -1 }, error));
+    }
   }
 
   #finish(): void {

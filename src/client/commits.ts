@@ -22,6 +22,9 @@ import type { Settings } from './validate.ts';
 /** For a rebalance, beside the time until all members have heard of it. */
 const CLOSE_PATIENCE_MS = 1000;
 
+/** So long `forEach` and `run` wait at their end for the commit of what was finished. */
+const HANDLERS_COMMIT_MS = 5000;
+
 type Purpose = 'call' | 'auto' | 'async' | 'revoke';
 
 /** What becomes of a `commitAsync`: `null` and what was committed, or the error. */
@@ -167,6 +170,18 @@ export class Commits<K, V> {
         'info',
         `not committed before leaving the group, tried again on the way: ${messageOf(error)}`,
       );
+    }
+  }
+
+  /** `forEach` or `run` has ended, and the application may end next: not only at the next interval. */
+  async afterHandlers(): Promise<void> {
+    const offsets = this.#settings.enableAutoCommit ? this.#delivery.uncommitted() : [];
+    if (offsets.length === 0) return;
+    try {
+      await this.#send(offsets, 'call', Math.min(this.#settings.defaultApiTimeoutMs, HANDLERS_COMMIT_MS));
+    } catch (error) {
+      const text = `what handlers have finished is not committed yet: ${messageOf(error)}`;
+      this.#reporting.log('info', text);
     }
   }
 

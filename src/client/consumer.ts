@@ -8,7 +8,6 @@ import type { CloseResult } from './closing.ts';
 import { targetsOf, type Consumed } from './commit-arguments.ts';
 import type { ClaimHandler, RunOptions } from './claims.ts';
 import type { CommitCallback } from './commits.ts';
-import type { Unfinished } from './for-each.ts';
 import type { ForEachOptions, RecordHandler } from './for-each-options.ts';
 import type {
   Assignment,
@@ -25,6 +24,7 @@ import type { RebalanceListener } from './rebalances.ts';
 import type { RecordBatch } from './record-batch.ts';
 import { Session } from './session.ts';
 import type { SubscriptionPattern } from './subscription-pattern.ts';
+import type { Unfinished } from './unfinished.ts';
 import { validateOptions } from './validate.ts';
 
 const DEFAULT_POLL_MS = 500;
@@ -171,7 +171,10 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     await this.#session.handlers.run(handler, options);
   }
 
-  /** While `forEach` runs: the oldest unfinished record of each partition, which holds back its commit, and its age. */
+  /**
+   * While `forEach` runs: the oldest unfinished record of each partition, which holds back its commit, and
+   * its age. While `forEach` or `run` runs, partitions that an error has stopped are among them, with the error.
+   */
   unfinished(): Unfinished[] {
     return this.#session.handlers.unfinished();
   }

@@ -11,6 +11,8 @@ export interface Worker<K, V> {
   readonly isIdle: boolean;
   /** These are being given back, or are gone. */
   onBlocked(partitions: readonly PartitionDelivery<K, V>[]): void;
+  /** The application reads this one again after a pause. */
+  onResumed?(): void;
   /** Nobody waits for what is still running. */
   onAbandoned(): void;
 }
@@ -140,6 +142,7 @@ export class Delivery<K, V> {
   resume(delivery: PartitionDelivery<K, V>): void {
     delivery.isPaused = false;
     this.#enter(delivery);
+    this.#worker?.onResumed?.();
   }
 
   add(delivery: PartitionDelivery<K, V>, records: FetchedRecords): void {

@@ -41,7 +41,10 @@ export interface ForEachOptions<K = Buffer | null, V = Buffer | null> {
    * it does when nothing is left that goes on.
    */
   stopOnError?: 'partition' | 'all';
-  /** How many records of a partition are handed out at the most from its oldest unfinished one on. Default 1000. */
+  /**
+   * How many records of a partition are handed out at the most from its oldest unfinished one on. With
+   * `ordering: 'key'` so many of each partition may wait in memory behind their key. Default 1000.
+   */
   maxAhead?: number;
   /** Aborted: nothing more is handed out, what runs is finished, and `forEach` resolves. The consumer stays open. */
   signal?: AbortSignal;

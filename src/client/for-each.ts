@@ -2,25 +2,14 @@ import type { Worker } from './delivery.ts';
 import type { ForEachSettings, RecordHandler } from './for-each-options.ts';
 import { HandlerCalls } from './handler-calls.ts';
 import { HandlerJob } from './handler-job.ts';
-import { HandlerErrors, type HandlingHost } from './handling.ts';
+import { handlerError, HandlerErrors, type HandlingHost } from './handling.ts';
 import type { KafkaRecord } from '../protocol/record.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
 import { laneOf, PartitionWork } from './partition-work.ts';
+import { oldestOf, type Stopped, type Unfinished } from './unfinished.ts';
 
 /** The lane of all records of a partition that are handled one after the other. */
 const ONLY_LANE = 0;
-
-/** A record that is not finished, and for how long. */
-export interface Unfinished {
-  topic: string;
-  partition: number;
-  /** Of the oldest unfinished record: what holds back the commit. */
-  offset: number;
-  /** Milliseconds since it was handed out. */
-  ageMs: number;
-  /** Records handed out from it on, finished ones among them included. */
-  outstanding: number;
-}
 
 /**
  * `forEach`: takes records while there is room, hands each to the handler, and notes in the partition's ledger what is finished.
@@ -36,8 +25,8 @@ export class ForEach<K, V> implements Worker<K, V> {
   #work = new Map<PartitionDelivery<K, V>, PartitionWork<K, V>>();
   /** Handlers whose promises are under way, waits for retries included. */
   #running = 0;
-  /** Records that wait behind others of their lane. */
-  #waiting = 0;
+  /** Lanes of a paused partition may wait for `resume`. */
+  #hasParked = false;
   /** The reader waits, for room or for records. */
   #isParked = false;
   /** Nothing is taken before the event loop has turned. */
@@ -54,7 +43,7 @@ export class ForEach<K, V> implements Worker<K, V> {
   }
 
   async run(): Promise<void> {
-    const { delivery, reading } = this.#host;
+    const { delivery, reading, commitFinished } = this.#host;
     const { signal } = this.#settings;
     reading.claim();
     delivery.setWorker(this);
@@ -69,6 +58,7 @@ export class ForEach<K, V> implements Worker<K, V> {
       this.#finish();
       await this.#untilIdle();
       this.#giveBack();
+      await commitFinished();
       delivery.setWorker(null);
       reading.unclaim();
     }
@@ -76,21 +66,20 @@ export class ForEach<K, V> implements Worker<K, V> {
     if (this.#errors.first !== null) throw this.#errors.first;
   }
 
+  /**
+   * Something could begin if it came: a handler that hangs takes up its own place, and none of the
+   * application's presence. Where every partition waits for its handlers, nothing could.
+   */
   get isIdle(): boolean {
-    return this.#running === 0;
+    if (this.#running === 0) return true;
+    if (this.#running >= this.#settings.concurrency) return false;
+    const assigned = [...this.#host.delivery.partitions].filter(({ isBlocked }) => !isBlocked);
+    return assigned.length === 0 || assigned.some(({ isHeld }) => !isHeld);
   }
 
   /** The oldest unfinished record of each partition that has one. */
   unfinished(now: number): Unfinished[] {
-    const result: Unfinished[] = [];
-    for (const { delivery, jobs } of this.#work.values()) {
-      const oldest = [...jobs].find(({ epoch }) => epoch === delivery.epoch);
-      if (oldest === undefined || delivery.isBlocked) continue;
-      const { topic, partition, ledger } = delivery;
-      const { offset } = oldest.record;
-      result.push({ topic, partition, offset, ageMs: now - oldest.takenAt, outstanding: ledger.outstandingCount });
-    }
-    return result;
+    return [...this.#work.values()].map((work) => oldestOf(work, now)).filter((each) => each !== null);
   }
 
   onBlocked(partitions: readonly PartitionDelivery<K, V>[]): void {
@@ -98,10 +87,14 @@ export class ForEach<K, V> implements Worker<K, V> {
       const work = this.#work.get(delivery);
       if (work === undefined) continue;
       this.#work.delete(delivery);
-      this.#dropWaiting(work, false);
+      this.#dropWaiting(work, delivery.isPaused);
       for (const job of [...work.jobs]) job.abort();
     }
     this.#host.reading.wake();
+  }
+
+  onResumed(): void {
+    if (this.#hasParked) this.#host.reading.wake();
   }
 
   onAbandoned(): void {
@@ -130,8 +123,9 @@ export class ForEach<K, V> implements Worker<K, V> {
   /** Takes what there is and room for. @returns true where the event loop has to turn before more is taken */
   #take(): boolean {
     const { delivery, reading } = this.#host;
-    const { concurrency, maxAhead } = this.#settings;
-    while (this.#running < concurrency && this.#waiting < maxAhead && !this.#isOver && !reading.hasEnded) {
+    const { concurrency } = this.#settings;
+    if (this.#hasParked) this.#unpark();
+    while (this.#running < concurrency && !this.#isOver && !reading.hasEnded) {
       if (reading.isTurnOver()) return true;
       let job: HandlerJob<K, V>;
       try {
@@ -156,7 +150,6 @@ export class ForEach<K, V> implements Worker<K, V> {
     const waiting = lane === null ? undefined : work.lanes.get(lane);
     if (waiting === undefined) return this.#begin(job);
     waiting.push(job);
-    this.#waiting++;
     this.#keep(job, work);
     this.#regulate(work);
   }
@@ -199,7 +192,7 @@ export class ForEach<K, V> implements Worker<K, V> {
     work: PartitionWork<K, V>,
     first: HandlerJob<K, V>,
     lane: number | null,
-    begun: Promise<unknown>,
+    begun: Promise<unknown> | null,
   ): Promise<void> {
     let job: HandlerJob<K, V> | null = first;
     let outcome: Promise<unknown> | null = begun;
@@ -217,7 +210,7 @@ export class ForEach<K, V> implements Worker<K, V> {
       work.begun(job);
       outcome = this.#calls.call(job);
     }
-    if (lane !== null) work.lanes.delete(lane);
+    if (lane !== null && work.endLane(lane)) this.#hasParked = true;
     this.#running--;
     this.#regulate(work);
     // As long as there is more, the next one begins at once; the reader is woken for what only it can do.
@@ -228,13 +221,39 @@ export class ForEach<K, V> implements Worker<K, V> {
   /** The next one that waits in the lane. */
   #waitingBehind(work: PartitionWork<K, V>, lane: number | null): HandlerJob<K, V> | null {
     const waiting = lane === null ? undefined : work.lanes.get(lane);
-    for (let next = waiting?.shift(); next !== undefined; next = waiting?.shift()) {
-      this.#waiting--;
+    if (waiting === undefined) return null;
+    const { delivery } = work;
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
       // What is left of the lanes of a partition that is given back, or in the end, has been overtaken.
-      if (next.epoch === next.delivery.epoch && !work.isStopped && !this.#isAbandoned) return next;
+      const isWanted = next.epoch === delivery.epoch && !work.isStopped && !this.#isAbandoned;
+      const mayBegin = isWanted && !delivery.isPaused;
+      if (isWanted && !mayBegin && !this.#isOver && !delivery.isBlocked) return null; // waits for `resume`
+      waiting.shift();
+      if (mayBegin) return next;
       this.#release(work, next, false);
     }
     return null;
+  }
+
+  /** Begins what a pause has held up, as far as there is room. */
+  #unpark(): void {
+    this.#hasParked = false;
+    for (const work of this.#work.values()) {
+      for (const lane of work.delivery.isPaused ? [] : [...work.parked]) {
+        if (this.#running >= this.#settings.concurrency || this.#isOver) break;
+        work.parked.delete(lane);
+        const job = this.#waitingBehind(work, lane);
+        if (job === null) work.lanes.delete(lane);
+        else this.#resume(work, job, lane);
+      }
+      this.#hasParked ||= work.parked.size > 0;
+    }
+  }
+
+  #resume(work: PartitionWork<K, V>, job: HandlerJob<K, V>, lane: number): void {
+    work.begun(job);
+    this.#running++;
+    void this.#follow(work, job, lane, this.#calls.call(job));
   }
 
   /** Where a partition is one lane: its next record, which nobody else takes meanwhile. `null` also where the reader has to see to it. */
@@ -271,21 +290,22 @@ export class ForEach<K, V> implements Worker<K, V> {
 
   #failed(work: PartitionWork<K, V>, job: HandlerJob<K, V>, what: string, error: unknown): false {
     const { topic, partition, offset } = job.record;
-    this.#stop(work, () => this.#errors.add(what, { topic, partition, offset }, error));
+    this.#stop(work, { error: handlerError(what, { topic, partition, offset }, error), since: job.takenAt });
     return false;
   }
 
   /** What the partition itself has failed with: a corrupt batch, a position that is gone. */
   #partitionFailed(delivery: PartitionDelivery<K, V>, error: unknown): void {
     const { topic, partition } = delivery;
-    this.#stop(this.#workOf(delivery), () =>
-      this.#errors.add('reading has failed at', { topic, partition, offset: -1 }, error),
-    );
+    this.#stop(this.#workOf(delivery), {
+      error: handlerError('reading has failed at', { topic, partition, offset: -1 }, error),
+      since: this.#host.reading.clock,
+    });
   }
 
-  #stop(work: PartitionWork<K, V>, tell: () => void): void {
-    work.stop();
-    tell(); // a listener may seek past the record: then the partition goes on
+  #stop(work: PartitionWork<K, V>, stopped: Stopped): void {
+    work.stop(stopped);
+    this.#errors.tell(stopped.error); // a listener may seek past the record: then the partition goes on
     if (work.delivery.isBlocked || !work.isStopped) return;
     this.#dropWaiting(work, true);
     this.#regulate(work);
@@ -318,10 +338,7 @@ export class ForEach<K, V> implements Worker<K, V> {
   }
 
   #dropWaiting(work: PartitionWork<K, V>, isAll: boolean): void {
-    for (const job of work.takeWaiting(isAll)) {
-      this.#waiting--;
-      this.#release(work, job, false);
-    }
+    for (const job of work.takeWaiting(isAll)) this.#release(work, job, false);
   }
 
   /** Takes from the partition only what may begin, or wait, now. */
@@ -337,7 +354,7 @@ export class ForEach<K, V> implements Worker<K, V> {
     if (this.#isOver) return;
     this.#isOver = true;
     for (const work of this.#work.values()) {
-      this.#dropWaiting(work, false);
+      this.#dropWaiting(work, work.delivery.isPaused);
       for (const job of [...work.jobs]) job.abort();
     }
     this.#host.reading.wake();

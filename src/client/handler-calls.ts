@@ -1,6 +1,7 @@
 import { backoffMs } from '../backoff.ts';
 import type { ForEachSettings, RecordHandler } from './for-each-options.ts';
 import type { HandlerJob } from './handler-job.ts';
+import { isAbort } from './handling.ts';
 import { messageOf, type Reporting } from './reporting.ts';
 
 /** What has become of a record whose handler had failed: handled, or taken as a dead letter; given up; or failed for good. */
@@ -62,6 +63,10 @@ export class HandlerCalls<K, V> {
       await deadLetter(job.record, failure, job);
       return 'finished';
     } catch (thrown) {
+      if (this.#isGivenUp(job)) {
+        this.#tellAborted(job, thrown);
+        return 'givenUp';
+      }
       return { what: 'deadLetter has failed at', error: thrown };
     }
   }
@@ -71,7 +76,7 @@ export class HandlerCalls<K, V> {
   }
 
   #tellAborted({ record: { topic, partition, offset } }: HandlerJob<K, V>, error: unknown): void {
-    if (error instanceof Error && error.name === 'AbortError') return;
+    if (isAbort(error)) return;
     const text = `a handler has failed at ${topic}-${partition} at offset ${offset}, which is handled again: ${messageOf(error)}`;
     this.#reporting.log('warn', text);
   }

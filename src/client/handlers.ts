@@ -1,9 +1,10 @@
 import { ConfigError } from '../errors.ts';
 import { checkRun, Claims, type ClaimHandler, type RunOptions } from './claims.ts';
-import { ForEach, type Unfinished } from './for-each.ts';
+import { ForEach } from './for-each.ts';
 import { forEachSettings, type ForEachOptions, type RecordHandler } from './for-each-options.ts';
 import type { HandlingHost } from './handling.ts';
 import type { RebalanceListener } from './rebalances.ts';
+import type { Unfinished } from './unfinished.ts';
 import { show } from './validate.ts';
 
 /** `forEach` and `run`: one of them at a time, and no loop beside it. */
@@ -43,7 +44,7 @@ export class Handlers<K, V> {
   }
 
   unfinished(): Unfinished[] {
-    return this.#forEach?.unfinished(performance.now()) ?? [];
+    return (this.#forEach ?? this.#claims)?.unfinished(performance.now()) ?? [];
   }
 
   /** The application's listener, and `setup` behind its `onAssigned`. */

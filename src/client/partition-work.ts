@@ -1,5 +1,6 @@
 import type { HandlerJob } from './handler-job.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
+import type { Stopped } from './unfinished.ts';
 
 /**
  * Jobs in the order in which they were taken, as a chain that they hold themselves: one is added and taken out for every record, and
@@ -40,9 +41,12 @@ export class PartitionWork<K, V> {
   readonly jobs = new JobList<K, V>();
   /** By what orders them: each has one that runs, and these wait behind it. */
   readonly lanes = new Map<number, HandlerJob<K, V>[]>();
+  /** Lanes in which nothing runs, for the partition is paused: what waits there begins after `resume`. */
+  readonly parked = new Set<number>();
   /** The oldest record that was given up since the partition was positioned: where reading goes on afterwards. */
   #givenUpAt = Infinity;
   #givenUpEpoch = -1;
+  #stopped: Stopped | null = null;
   #stoppedEpoch = -1;
   #begunUpTo = -1;
   #begunEpoch = -1;
@@ -56,7 +60,12 @@ export class PartitionWork<K, V> {
     return this.#stoppedEpoch === this.delivery.epoch;
   }
 
-  stop(): void {
+  get stopped(): Stopped | null {
+    return this.isStopped ? this.#stopped : null;
+  }
+
+  stop(stopped: Stopped): void {
+    this.#stopped = stopped;
     this.#stoppedEpoch = this.delivery.epoch;
   }
 
@@ -83,11 +92,22 @@ export class PartitionWork<K, V> {
     return job.epoch === this.#begunEpoch && job.record.offset < this.#begunUpTo;
   }
 
-  /** Takes away what has not begun, all of it or what nothing has overtaken. */
+  /**
+   * Nothing runs in this lane any more.
+   * @returns whether something waits there: for `resume`, then
+   */
+  endLane(lane: number): boolean {
+    const isParked = (this.lanes.get(lane)?.length ?? 0) > 0;
+    if (isParked) this.parked.add(lane);
+    else this.lanes.delete(lane);
+    return isParked;
+  }
+
+  /** Takes away what has not begun, all of it or what nothing has overtaken. Nobody would begin what waits in a parked lane. */
   takeWaiting(isAll: boolean): HandlerJob<K, V>[] {
     const taken: HandlerJob<K, V>[] = [];
-    for (const lane of this.lanes.values()) {
-      const kept = isAll ? [] : lane.filter((job) => this.isOvertaken(job));
+    for (const [name, lane] of this.lanes) {
+      const kept = isAll || this.parked.has(name) ? [] : lane.filter((job) => this.isOvertaken(job));
       taken.push(...lane.filter((job) => !kept.includes(job)));
       lane.splice(0, lane.length, ...kept);
     }

@@ -110,6 +110,9 @@ export class Session<K, V> {
       isStoring: settings.enableAutoOffsetStore,
       isClosing: () => this.#closing.hasBegun,
       handChanged: () => this.#handChanged(),
+      commitFinished: async () => {
+        if (this.#failure === null && !this.#closing.hasBegun) await this.#commits.afterHandlers();
+      },
       seek: (delivery: PartitionDelivery<K, V>, offset: number) => this.#rebalances.seek(delivery, offset),
     };
     this.handlers = new Handlers<K, V>(handling, settings.maxPollRecords);

@@ -1,71 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import {
-  ConfigError,
-  HandlerError,
-  type Consumer,
-  type HandlerContext,
-  type KafkaError,
-  type KafkaRecord,
-} from '../../src/index.ts';
+import { ConfigError, HandlerError, type HandlerContext } from '../../src/index.ts';
 import { soon, T0, take } from './consumer-rig.ts';
-import { deferred, MockRig } from './mock-rig.ts';
+import { errorsOf, Handling, nameOf, settle } from './handling-rig.ts';
+import { MockRig } from './mock-rig.ts';
 import { matching } from '../harness/matching.ts';
-
-const nameOf = ({ partition, offset }: KafkaRecord): string => `${partition}@${offset}`;
-
-/** Handlers that end when the test says so. */
-class Handling {
-  readonly begun: string[] = [];
-  readonly contexts = new Map<string, HandlerContext>();
-  readonly #ends = new Map<string, { resolve: () => void; reject: (error: unknown) => void }>();
-
-  readonly handler = (record: KafkaRecord, context: HandlerContext): Promise<void> => {
-    const name = nameOf(record);
-    this.begun.push(name);
-    this.contexts.set(name, context);
-    const { promise, resolve, reject } = deferred();
-    this.#ends.set(name, { resolve, reject });
-    return promise;
-  };
-
-  async until(...names: string[]): Promise<void> {
-    await soon(
-      () => names.every((name) => this.begun.includes(name)),
-      `${names.join(', ')} of ${this.begun.join(', ')}`,
-    );
-  }
-
-  end(...names: string[]): void {
-    for (const name of names) this.#take(name).resolve();
-  }
-
-  fail(name: string, error: unknown): void {
-    this.#take(name).reject(error);
-  }
-
-  get running(): string[] {
-    return [...this.#ends.keys()].sort();
-  }
-
-  #take(name: string): { resolve: () => void; reject: (error: unknown) => void } {
-    const ends = this.#ends.get(name);
-    if (ends === undefined) throw new Error(`${name} does not run`);
-    this.#ends.delete(name);
-    return ends;
-  }
-}
-
-/** Microtasks, and what they have set up. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-function errorsOf(consumer: Consumer): KafkaError[] {
-  const errors: KafkaError[] = [];
-  consumer.on('error', (error) => errors.push(error));
-  return errors;
-}
 
 describe('forEach', () => {
   it('one after the other by default, and everything is committed at close()', async () => {
