@@ -5,6 +5,8 @@ import type { LogLevel } from './port.ts';
 
 /** The same trouble is not told more often than this. */
 const TROUBLE_REPEAT_MS = 10_000;
+/** So many different ones are remembered: with more than that within that time, the oldest is told again. */
+const MOST_TROUBLES = 1000;
 
 export interface Listeners {
   emit<E extends keyof ConsumerEvents>(name: E, ...values: ConsumerEvents[E]): void;
@@ -15,7 +17,8 @@ export interface Listeners {
 export class Reporting {
   readonly #listeners: Listeners;
   readonly #logger: Logger | null;
-  #lastTrouble = { message: '', at: -Infinity };
+  /** By message: when it was told; the oldest first. */
+  readonly #troubles = new Map<string, number>();
 
   constructor(listeners: Listeners, logger: Logger | null) {
     this.#listeners = listeners;
@@ -56,9 +59,13 @@ export class Reporting {
   /** Something failed that is tried again, and may fail many times a second. */
   trouble(error: KafkaError): void {
     const now = performance.now();
-    const isRepeated = this.#lastTrouble.message === error.message && now - this.#lastTrouble.at < TROUBLE_REPEAT_MS;
-    if (isRepeated) return;
-    this.#lastTrouble = { message: error.message, at: now };
+    // Several may alternate: brokers that fail in different ways, or one that fails in two.
+    for (const [message, toldAt] of this.#troubles) {
+      if (now - toldAt < TROUBLE_REPEAT_MS && this.#troubles.size <= MOST_TROUBLES) break;
+      this.#troubles.delete(message);
+    }
+    if (this.#troubles.has(error.message)) return;
+    this.#troubles.set(error.message, now);
     this.error(error);
   }
 }

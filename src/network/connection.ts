@@ -1,17 +1,26 @@
 import type net from 'node:net';
-import { ConnectionError, KafkaError, ProtocolError, RequestTimeoutError } from '../errors.ts';
+import { ConnectionError, KafkaError, ProtocolError } from '../errors.ts';
 import type { Api } from '../protocol/api.ts';
 import { apiVersions, type ApiVersionsResponse } from '../protocol/api/api-versions.ts';
+import { fetch } from '../protocol/api/fetch.ts';
 import { kafkaErrorOf } from '../protocol/error-codes.ts';
 import { FrameAssembler } from '../protocol/frame.ts';
 import { decodeResponseFrame, encodeRequestFrame, readCorrelationId, type ApiRange } from '../protocol/header.ts';
 import { BrokerVersions } from './broker-versions.ts';
 import { addressOf } from './candidates.ts';
+import { RequestQueue, type PendingRequest } from './request-queue.ts';
 import { openSocket, reasonOf } from './socket.ts';
 
 const UNSUPPORTED_VERSION = 35;
+/** Says nothing of what there is. */
+const REFUSAL = { errorCode: UNSUPPORTED_VERSION, apiKeys: [], throttleTimeMs: 0 };
 const MAX_INT32 = 0x7fffffff;
-const HEARTBEATS: readonly string[] = ['Heartbeat', 'ConsumerGroupHeartbeat'];
+/** The longest answer of any API but Fetch: Metadata of some 400,000 partitions. Its elements take many times their bytes in memory. */
+const MOST_ANSWER_BYTES = 16 * 1024 * 1024;
+/** More where longer answers are allowed in general. */
+const ANSWER_SHARE = 8;
+/** So long after it was begun, a connection that is not there is overdue. */
+const OVERDUE_MS = 2000;
 /** How long most answers are, at the most: Metadata of some ten thousand partitions. */
 const USUAL_ANSWER_BYTES = 1024 * 1024;
 
@@ -24,13 +33,21 @@ export interface ConnectionOptions {
   /** How long the TCP connection may take. Kafka: `socket.connection.setup.timeout.ms`. */
   connectTimeoutMs: number;
   requestTimeoutMs: number;
-  /** A longer answer is refused before a byte of it is read. */
+  /** A longer answer is refused before a byte of it is read; of all APIs but Fetch one that is longer than an eighth, or 16 MiB. */
   maxFrameBytes: number;
   softwareVersion: string;
   /** Called with each connection before it connects, so that its owner can close it at any moment. */
   onOpening: (connection: Connection) => void;
   /** Called once, whoever closed it. */
   onClose: (connection: Connection, error: KafkaError) => void;
+  /** The other side does something that is wrong and harmless. Told once for each API. */
+  onOddity?: (message: string) => void;
+  /**
+   * Something takes much longer than it should: the connection itself, or an answer of which nothing has come. Again every two seconds.
+   *
+   * @param what `a connection`, or the name of the API
+   */
+  onOverdue?: (connection: Connection, what: string, waitedMs: number, isFirst: boolean) => void;
 }
 
 /** What to send, or how to say it in the version that the connection has: brokers differ while they are upgraded. */
@@ -49,18 +66,6 @@ export interface Traffic {
   bytesOut: number;
 }
 
-interface Pending {
-  readonly api: Api<unknown, unknown>;
-  readonly version: number;
-  readonly correlationId: number;
-  readonly frame: Buffer;
-  readonly timeoutMs: number;
-  readonly answerBytes: number;
-  readonly resolve: (response: never) => void;
-  readonly reject: (error: KafkaError) => void;
-  timer: NodeJS.Timeout | undefined;
-}
-
 /**
  * One TCP connection to one broker. Requests are answered in the order in which they were sent; a request whose
  * deadline passes takes the connection with it, since later answers could no longer be told apart (semantics §1).
@@ -73,14 +78,13 @@ export class Connection {
   #socket: net.Socket;
   #options: ConnectionOptions;
   #frames: FrameAssembler;
-  #pending: Pending[] = [];
-  #delayed: Pending[] = [];
+  readonly #queue: RequestQueue;
+  /** The APIs whose answers have been odd. */
+  readonly #odd = new Set<string>();
   #correlationId = 0;
   /** Null until the broker has said what it speaks. */
   #versions: BrokerVersions | null = null;
   #requests = 0;
-  #mutedUntil = 0;
-  #unmute: NodeJS.Timeout | undefined;
   #closed: KafkaError | null = null;
   /** Resolves when the connection is gone. */
   readonly closed: Promise<KafkaError>;
@@ -118,6 +122,16 @@ export class Connection {
         callback: (bytesRead) => this.#onRead(bytesRead),
       },
     });
+    this.#queue = new RequestQueue({
+      address: this.address,
+      write: (frame) => {
+        this.#requests++;
+        this.#socket.write(frame);
+      },
+      bytesRead: () => this.#socket.bytesRead,
+      onExpired: (error) => this.close(error),
+      onOverdue: ({ api }, waitedMs, isFirst) => options.onOverdue?.(this, api.name, waitedMs, isFirst),
+    });
     this.#socket.on('error', (error) => this.close(this.#lost(reasonOf(error), error)));
     this.#socket.on('end', () => this.close(this.#lost('closed the connection')));
     this.#socket.on('close', () => this.close(new ConnectionError(`the connection to ${this.address} was closed`)));
@@ -134,7 +148,17 @@ export class Connection {
 
   /** Nothing is in flight, and nothing waits to be sent. */
   get isIdle(): boolean {
-    return this.#pending.length === 0 && this.#delayed.length === 0;
+    return this.#queue.isIdle;
+  }
+
+  /** An answer should have come long ago. */
+  get isOverdue(): boolean {
+    return this.#queue.isOverdue;
+  }
+
+  /** JoinGroup or SyncGroup is in flight: what is sent now is read by the broker when the rest of the group is there. */
+  get isHeldUpByGroup(): boolean {
+    return this.#queue.isHeldUpByGroup;
   }
 
   /** The version that requests of this API use here. Throws UnsupportedVersionError where there is none in common. */
@@ -151,7 +175,8 @@ export class Connection {
   /**
    * Sends a request at the highest common version and resolves with its answer, whatever error codes that carries.
    *
-   * @param options.timeoutMs  from the moment of writing; default `requestTimeoutMs`
+   * @param options.timeoutMs  from the moment of writing, and before that as long for being held back (KIP-219); default
+   *   `requestTimeoutMs`. What it is above that the broker may wait by itself
    * @param options.maxVersion where the request can only be said in an older version
    */
   async send<Req extends object, Res>(
@@ -170,21 +195,14 @@ export class Connection {
     if (this.#closed !== null) return;
     this.#closed = error;
     this.#socket.destroy();
-    clearTimeout(this.#unmute);
-    const failed = [...this.#pending, ...this.#delayed];
-    this.#pending = [];
-    this.#delayed = [];
-    for (const request of failed) {
-      clearTimeout(request.timer);
-      request.reject(error);
-    }
+    this.#queue.fail(error);
     this.#options.onClose(this, error);
     this.#resolveClosed(error);
   }
 
   /** A broker that answers nothing at all and hangs up is one of a few things, all of which can be mended. */
   #lost(reason: string, cause?: Error): ConnectionError {
-    const isUnheard = this.#pending.some(({ api }) => api.key === apiVersions.key);
+    const isUnheard = this.#queue.has(({ api }) => api.key === apiVersions.key);
     const hint = isUnheard
       ? ' instead of answering ApiVersions: no Kafka broker, one before 0.10, or a listener that wants TLS'
       : '';
@@ -193,16 +211,27 @@ export class Connection {
 
   #connected(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const { connectTimeoutMs } = this.#options;
+      const { connectTimeoutMs, onOverdue } = this.#options;
+      const startedAt = performance.now();
+      let isFirst = true;
+      const overdue = setInterval(() => {
+        onOverdue?.(this, 'a connection', performance.now() - startedAt, isFirst);
+        isFirst = false;
+      }, OVERDUE_MS);
+      // The loop may have stood still while the connection was made: that is seen in the turn which follows.
       const timer = setTimeout(() => {
-        reject(new ConnectionError(`${this.address} did not answer within ${connectTimeoutMs} ms`));
+        setImmediate(() => reject(new ConnectionError(`${this.address} did not answer within ${connectTimeoutMs} ms`)));
       }, connectTimeoutMs);
-      this.#socket.once('connect', () => {
+      const stop = (): void => {
         clearTimeout(timer);
+        clearInterval(overdue);
+      };
+      this.#socket.once('connect', () => {
+        stop();
         resolve();
       });
       this.#socket.once('close', () => {
-        clearTimeout(timer);
+        stop();
         reject(this.#closed ?? new ConnectionError(`the connection to ${this.address} was closed`));
       });
     });
@@ -211,7 +240,10 @@ export class Connection {
   /** KIP-511: ask with the newest version; a broker that does not know it answers 35 in version 0, with its own range. */
   async #negotiate(): Promise<void> {
     const request = { clientSoftwareName: 'samsa', clientSoftwareVersion: this.#options.softwareVersion };
-    const ask = (version: number): Promise<ApiVersionsResponse> => this.#send(apiVersions, version, request, {});
+    // A broker has it at hand: who does not say it is no more there than one that does not take the connection.
+    const timeoutMs = Math.min(this.#options.requestTimeoutMs, this.#options.connectTimeoutMs);
+    const ask = (version: number): Promise<ApiVersionsResponse> =>
+      this.#send(apiVersions, version, request, { timeoutMs });
     let response = await ask(apiVersions.maxVersion);
     if (response.errorCode === UNSUPPORTED_VERSION) {
       const own = response.apiKeys.find((range) => range.apiKey === apiVersions.key);
@@ -230,33 +262,20 @@ export class Connection {
     return new Promise<Res>((resolve, reject) => {
       // The queue holds requests of every API; each is resolved with what its own decoder made.
       const untyped = api as Api<unknown, unknown>;
-      const pending: Pending = {
+      const { requestTimeoutMs } = this.#options;
+      const timeoutMs = options.timeoutMs ?? requestTimeoutMs;
+      this.#queue.push({
         api: untyped,
         version,
         correlationId,
         frame,
-        timeoutMs: options.timeoutMs ?? this.#options.requestTimeoutMs,
+        timeoutMs,
+        brokerWaitMs: Math.max(0, timeoutMs - requestTimeoutMs),
         answerBytes: options.answerBytes ?? USUAL_ANSWER_BYTES,
         resolve,
         reject,
-        timer: undefined,
-      };
-      // KIP-219: the broker counts on a throttled client to hold back; heartbeats are let through, as the broker does.
-      if (performance.now() < this.#mutedUntil && !HEARTBEATS.includes(api.name)) this.#delayed.push(pending);
-      else this.#write(pending);
+      });
     });
-  }
-
-  #write(request: Pending): void {
-    // Node takes a longer time-out for 1 ms: a poll interval and a margin may well come to more than 24 days.
-    const timeoutMs = Math.min(request.timeoutMs, MAX_INT32);
-    request.timer = setTimeout(() => {
-      const what = `${request.api.name} to ${this.address} was not answered within ${timeoutMs} ms`;
-      this.close(new RequestTimeoutError(what, { api: request.api.name }));
-    }, timeoutMs);
-    this.#requests++;
-    this.#pending.push(request);
-    this.#socket.write(request.frame);
   }
 
   #onRead(bytesRead: number): boolean {
@@ -272,45 +291,66 @@ export class Connection {
   #takeFrames(): void {
     let isLast = false;
     while (!isLast) {
-      const [request] = this.#pending;
+      const request = this.#queue.head;
       if (request === undefined) throw new ProtocolError('an answer to no request');
       this.#frames.promptBytes = request.answerBytes;
+      this.#frames.maxFrameBytes = this.#mostBytes(request);
       const frame = this.#frames.next();
       if (frame === null) return;
       isLast = this.#frames.isBetweenFrames;
       // Then what comes before it is not to be trusted either.
-      if (!isLast && this.#pending.length === 1) throw new ProtocolError('an answer to no request');
+      if (!isLast && this.#queue.sentCount === 1) throw new ProtocolError('an answer to no request');
       this.#onFrame(frame, request);
     }
   }
 
-  #onFrame(frame: Buffer, request: Pending): void {
+  #onFrame(frame: Buffer, request: PendingRequest): void {
     const correlationId = readCorrelationId(frame);
     if (correlationId !== request.correlationId) {
       throw new ProtocolError(`an answer with correlation id ${correlationId} where ${request.correlationId} was due`, {
         api: request.api.name,
       });
     }
-    const response = decodeResponseFrame(request.api, versionOfAnswer(request, frame), frame);
-    this.#pending.shift();
-    clearTimeout(request.timer);
+    const response = this.#decode(request, frame);
+    this.#queue.answered();
     this.#throttle(response);
     request.resolve(response as never);
+  }
+
+  #mostBytes({ api }: PendingRequest): number {
+    const { maxFrameBytes } = this.#options;
+    if (api.key === fetch.key) return maxFrameBytes;
+    return Math.min(maxFrameBytes, Math.max(MOST_ANSWER_BYTES, Math.floor(maxFrameBytes / ANSWER_SHARE)));
+  }
+
+  #decode({ api, version }: PendingRequest, frame: Buffer): unknown {
+    if (api.key !== apiVersions.key)
+      return decodeResponseFrame(api, version, frame, (bytes) => this.#onLeftOver(api.name, version, bytes));
+    const isRefused = frame.length >= 6 && frame.readInt16BE(4) === UNSUPPORTED_VERSION;
+    if (!isRefused) return decodeResponseFrame(api, version, frame);
+    try {
+      // A refusal of the version is itself in version 0.
+      return decodeResponseFrame(api, 0, frame);
+    } catch {
+      // There are brokers, librdkafka's mock among them, that say so in the version which they refuse. What they have is then asked for anew.
+      return REFUSAL;
+    }
+  }
+
+  /** Java's client does not look there, so that there are brokers, proxies and mocks that send more than they should. */
+  #onLeftOver(api: string, version: number, bytes: number): void {
+    if (this.#odd.has(api)) return;
+    this.#odd.add(api);
+    this.#options.onOddity?.(
+      `${this.address}: ${api} v${version}: ${bytes} bytes left over after the answer; passed over`,
+    );
   }
 
   #throttle(response: unknown): void {
     const { throttleTimeMs } = response as { throttleTimeMs?: number };
     if (throttleTimeMs === undefined || throttleTimeMs <= 0) return;
-    // A broker's quota window is seconds; a forged 2^31 ms must not silence the connection for weeks.
-    const waitMs = Math.min(throttleTimeMs, this.#options.requestTimeoutMs);
-    this.#mutedUntil = Math.max(this.#mutedUntil, performance.now() + waitMs);
-    clearTimeout(this.#unmute);
-    this.#unmute = setTimeout(() => {
-      this.#mutedUntil = 0; // a timer may be a moment early: what comes then would wait for one that never fires
-      const delayed = this.#delayed;
-      this.#delayed = [];
-      for (const request of delayed) this.#write(request);
-    }, this.#mutedUntil - performance.now());
+    // A broker's quota window is seconds; a forged 2^31 ms must not silence the connection for weeks, nor for as long as requests wait.
+    this.#queue.mute(Math.min(throttleTimeMs, this.#options.requestTimeoutMs / 2));
   }
 
   /** Retriable: the connection is replaced, and another broker, or the same one, may make sense. */
@@ -328,11 +368,4 @@ export class Connection {
 /** They wrap at 2^31 − 1, as Java's do. */
 export function nextCorrelationId(correlationId: number): number {
   return correlationId === MAX_INT32 ? 0 : correlationId + 1;
-}
-
-/** A refusal of the ApiVersions version is itself in version 0: the error code is the body's first int16. */
-function versionOfAnswer(request: Pending, frame: Buffer): number {
-  const refused =
-    request.api.key === apiVersions.key && frame.length >= 6 && frame.readInt16BE(4) === UNSUPPORTED_VERSION;
-  return refused ? 0 : request.version;
 }

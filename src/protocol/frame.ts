@@ -15,7 +15,8 @@ const LEAST_BYTES = 64 * 1024;
  * then `next()` until that gives null.
  */
 export class FrameAssembler {
-  readonly #maxFrameBytes: number;
+  /** Largest length to accept, without the 4 bytes of the length itself. May be changed at any time; it counts for the next frame. */
+  maxFrameBytes: number;
   readonly #head = Buffer.allocUnsafeSlow(HEAD_BYTES);
   /** The bytes of `#head` that belong to no frame yet. */
   #headFrom = 0;
@@ -35,7 +36,7 @@ export class FrameAssembler {
    * @param promptBytes default: the same
    */
   constructor(maxFrameBytes: number, promptBytes = maxFrameBytes) {
-    this.#maxFrameBytes = maxFrameBytes;
+    this.maxFrameBytes = maxFrameBytes;
     this.promptBytes = promptBytes;
   }
 
@@ -104,8 +105,8 @@ export class FrameAssembler {
     const prefix = this.#head.subarray(this.#headFrom, this.#headFrom + PREFIX_BYTES);
     const length = prefix.readInt32BE(0);
     // Every frame begins with a correlation id (response) or an api key and version (request).
-    if (length >= 4 && length <= this.#maxFrameBytes) return length;
-    throw new ProtocolError(`frame of ${length} bytes, expected 4 to ${this.#maxFrameBytes}${hintFor(prefix)}`, {
+    if (length >= 4 && length <= this.maxFrameBytes) return length;
+    throw new ProtocolError(`frame of ${length} bytes, expected 4 to ${this.maxFrameBytes}${hintFor(prefix)}`, {
       position: 0,
     });
   }

@@ -109,9 +109,16 @@ export function readCorrelationId(frame: Buffer): number {
 
 /**
  * The body of a response frame (without its length). Its buffers are views into the frame.
- * @throws ProtocolError with api, version and the position in the body; also for bytes left over
+ *
+ * @param onLeftOver is told how many bytes follow the body; without it they are an error
+ * @throws ProtocolError with api, version and the position in the body
  */
-export function decodeResponseFrame<Req, Res>(api: Api<Req, Res>, version: number, frame: Buffer): Res {
+export function decodeResponseFrame<Req, Res>(
+  api: Api<Req, Res>,
+  version: number,
+  frame: Buffer,
+  onLeftOver?: (bytes: number) => void,
+): Res {
   checkVersion(api, version);
   const r = new Reader(frame);
   r.begin(api.name, version, false);
@@ -120,7 +127,8 @@ export function decodeResponseFrame<Req, Res>(api: Api<Req, Res>, version: numbe
   if (api.key === API_VERSIONS_KEY && isVersion0Reply(frame, r.at)) version = 0;
   r.begin(api.name, version, version >= api.flexibleFrom);
   const body = api.decodeResponse(r, version);
-  r.finish();
+  if (r.remaining > 0 && onLeftOver !== undefined) onLeftOver(r.remaining);
+  else r.finish();
   return body;
 }
 
