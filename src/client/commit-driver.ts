@@ -129,7 +129,7 @@ export async function askCommitted(
   const { groupId, isolationLevel } = settings;
   const request = (version: number): OffsetFetchRequest =>
     requests.offsetFetchRequest(groupId ?? '', partitions, isolationLevel, version, identity);
-  const answer = requests.readOffsetFetch(partitions, await coordinator.send(offsetFetch, request, { maxVersion }));
+  const answer = requests.readOffsetFetch(partitions, await coordinator.lookUp(offsetFetch, request, { maxVersion }));
   const { groupErrorCode } = answer;
   if (groupErrorCode === ERROR_CODES.COORDINATOR_NOT_AVAILABLE || groupErrorCode === ERROR_CODES.NOT_COORDINATOR)
     coordinator.forget();

@@ -60,6 +60,13 @@ export class Engine implements EnginePort, EngineContext {
       onPassedOver: ({ message }) =>
         this.emit({ type: 'log', level: 'info', message: `${message}; asking another broker` }),
       onWaiting: (message) => this.emit({ type: 'log', level: 'warn', message }),
+      onOddity: (message) => this.emit({ type: 'log', level: 'warn', message }),
+      onOverdue: (nodeId, message) => {
+        if (message !== null) this.emit({ type: 'log', level: 'info', message });
+        if (this.#isClosed) return;
+        this.refreshMetadata([]);
+        void this.coordinator.doubt(nodeId);
+      },
     });
     this.coordinator = new Coordinator(this.cluster, settings.groupId ?? '', (error) => {
       if (this.#isClosed) return;

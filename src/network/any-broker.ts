@@ -116,9 +116,12 @@ export class AnyBroker {
     const address = addressOf(candidate);
     const known = this.#kept.get(address);
     if (known !== undefined && isUsable(known)) return known.promise;
-    const opening = watched(this.#connect(candidate, timeoutMs), () => {
-      if (this.#kept.get(address) === opening) this.#kept.delete(address);
-    });
+    const opening = watched(
+      () => this.#connect(candidate, timeoutMs),
+      () => {
+        if (this.#kept.get(address) === opening) this.#kept.delete(address);
+      },
+    );
     this.#kept.set(address, opening);
     return opening.promise;
   }

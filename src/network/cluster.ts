@@ -1,7 +1,7 @@
 import { backoffMs } from '../backoff.ts';
 import { ConnectionError, RequestTimeoutError, type KafkaError } from '../errors.ts';
 import { findCoordinator } from '../protocol/api/find-coordinator.ts';
-import { metadata as metadataApi } from '../protocol/api/metadata.ts';
+import { metadata as metadataApi, type MetadataResponse } from '../protocol/api/metadata.ts';
 import { NO_UUID } from '../protocol/codec.ts';
 import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
 import { AnyBroker } from './any-broker.ts';
@@ -34,6 +34,10 @@ export interface ClusterOptions {
   onPassedOver: (error: KafkaError) => void;
   /** No broker has answered a question about the cluster for some seconds. */
   onWaiting: (message: string) => void;
+  /** A broker is silent where it should have answered long ago; again every two seconds. `message`: the first time. */
+  onOverdue: (nodeId: number, message: string | null) => void;
+  /** A broker has sent something that is wrong and harmless. */
+  onOddity: (message: string) => void;
 }
 
 /**
@@ -84,9 +88,12 @@ export class Cluster {
     if (known !== undefined && isUsable(known)) return known.promise;
     const broker = this.metadata.brokers.get(nodeId);
     if (broker === undefined) return Promise.reject(new ConnectionError(`broker ${nodeId} is not in the metadata`));
-    const opening = watched(this.#connectAfterBackoff(broker), () => {
-      if (this.#open.get(key) === opening) this.#open.delete(key);
-    });
+    const opening = watched(
+      (onOpening) => this.#connectAfterBackoff(broker, onOpening),
+      () => {
+        if (this.#open.get(key) === opening) this.#open.delete(key);
+      },
+    );
     this.#open.set(key, opening);
     return opening.promise;
   }
@@ -117,7 +124,7 @@ export class Cluster {
       includeTopicAuthorizedOperations: false,
     };
     await this.#any.ask('Metadata', async (connection, timeoutMs) => {
-      this.metadata.update(await connection.send(metadataApi, request, { timeoutMs }));
+      this.#learn(await connection.send(metadataApi, request, { timeoutMs }));
     });
   }
 
@@ -196,7 +203,18 @@ export class Cluster {
       if (errorCode !== 0) throw kafkaErrorOf(errorCode, { api: 'Metadata' });
       return answer;
     });
-    this.metadata.update(response, topics === null);
+    this.#learn(response, topics === null);
+  }
+
+  /** Takes in an answer. A broker that is elsewhere now is not waited for where it was. */
+  #learn(response: MetadataResponse, isList = false): void {
+    this.metadata.update(response, isList);
+    for (const [key, { connection, attempt }] of this.#open) {
+      const broker = this.metadata.brokers.get(parseInt(key, 10));
+      const inVain = connection?.isOverdue === true ? connection : attempt;
+      if (broker === undefined || inVain === null || inVain.address === addressOf(broker)) continue;
+      inVain.close(new ConnectionError(`${inVain.address}: broker ${broker.nodeId} is at ${addressOf(broker)} now`));
+    }
   }
 
   /** KIP-1102: what is known of the brokers is out of date, connections included; the bootstrap list is all that is left. */
@@ -206,19 +224,26 @@ export class Cluster {
     for (const connection of [...this.#all]) connection.close(error);
   }
 
-  async #connectAfterBackoff(broker: BrokerAddress): Promise<Connection> {
+  async #connectAfterBackoff(broker: BrokerAddress, onOpening: (attempt: Connection) => void): Promise<Connection> {
     const address = addressOf(broker);
     const failures = this.#failures.get(address) ?? 0;
     if (failures > 0) await this.#pause(failures - 1);
     // Metadata may have given the broker a new address while this waited.
-    return this.#connect(this.metadata.brokers.get(broker.nodeId) ?? broker);
+    return this.#connect(this.metadata.brokers.get(broker.nodeId) ?? broker, Infinity, onOpening);
   }
 
-  /** @param timeoutMs how long connecting, and then what the broker speaks, may take at the most */
-  async #connect({ host, port }: HostPort, timeoutMs = Infinity): Promise<Connection> {
+  /**
+   * @param timeoutMs how long connecting, and then what the broker speaks, may take at the most
+   * @param onOpening the attempt has begun; without it nobody is told where it takes long
+   */
+  async #connect(
+    { host, port, nodeId }: HostPort & { nodeId?: number },
+    timeoutMs: number,
+    onOpening?: (attempt: Connection) => void,
+  ): Promise<Connection> {
     if (this.#closed !== null) throw this.#closed;
     const address = addressOf({ host, port });
-    const { clientId, softwareVersion, connectTimeoutMs, requestTimeoutMs, maxFrameBytes } = this.#options;
+    const { clientId, softwareVersion, connectTimeoutMs, requestTimeoutMs, maxFrameBytes, onOddity } = this.#options;
     try {
       const connection = await Connection.open({
         host,
@@ -229,7 +254,14 @@ export class Cluster {
         connectTimeoutMs: Math.min(connectTimeoutMs, timeoutMs),
         requestTimeoutMs: Math.min(requestTimeoutMs, timeoutMs),
         maxFrameBytes,
-        onOpening: (opening) => this.#all.add(opening),
+        onOddity,
+        onOpening: (opening) => {
+          this.#all.add(opening);
+          onOpening?.(opening);
+        },
+        onOverdue: (_connection, what, waitedMs, isFirst) => {
+          if (onOpening !== undefined) this.#onOverdue(address, nodeId ?? -1, what, isFirst ? waitedMs : -1);
+        },
         onClose: (closed, error) => {
           this.#all.delete(closed);
           this.#traffic.closed(closed, this.metadata.brokers.values());
@@ -244,6 +276,14 @@ export class Cluster {
       this.#candidates.failed(address);
       throw error;
     }
+  }
+
+  /** @param waitedMs −1 where it was told before */
+  #onOverdue(address: string, nodeId: number, what: string, waitedMs: number): void {
+    if (this.#closed !== null) return;
+    this.#candidates.failed(address);
+    const text = `${address}: ${what} is overdue after ${Math.round(waitedMs)} ms; asking others about the cluster`;
+    this.#options.onOverdue(nodeId, waitedMs < 0 ? null : text);
   }
 
   #countFailure(address: string): void {

@@ -17,6 +17,9 @@ export class Coordinator {
   #opening: Promise<Connection> | null = null;
   /** Counts what `disconnect` and `forget` have ended. */
   #attempt = 0;
+  /** Ends the attempt to connect that others wait for. */
+  #abandon: (error: ConnectionError) => void = () => undefined;
+  #isAsking = false;
 
   /** @param onLost a connection that was in use is gone */
   constructor(cluster: Cluster, groupId: string, onLost: (error: ConnectionError) => void) {
@@ -42,6 +45,17 @@ export class Coordinator {
     return (await this.#ready()).send(api, request, options);
   }
 
+  /** The same, over another connection while JoinGroup or SyncGroup holds this one up: until the rest of the group is there. */
+  async lookUp<Req extends object, Res>(
+    api: Api<Req, Res>,
+    request: Request<Req>,
+    options?: SendOptions,
+  ): Promise<Res> {
+    const connection = await this.#ready();
+    if (!connection.isHeldUpByGroup) return connection.send(api, request, options);
+    return (await this.#cluster.connection(this.#nodeId, 'lookup')).send(api, request, options);
+  }
+
   /** The version of an API that `send` will use. */
   async versionOf(api: ApiRange): Promise<number> {
     return (await this.#ready()).versionOf(api);
@@ -53,13 +67,36 @@ export class Coordinator {
     this.#connection = null;
     this.#opening = null;
     this.#attempt++;
-    connection?.close(new ConnectionError(ABANDONED));
+    const error = new ConnectionError(ABANDONED);
+    this.#abandon(error);
+    connection?.close(error);
   }
 
   /** The coordinator is another broker, or silent. */
   forget(): void {
     this.disconnect();
     this.#nodeId = -1;
+  }
+
+  /**
+   * A broker is silent where it should have answered. If it is the coordinator, others are asked whether it still is; where they name another
+   * one, it is not waited for.
+   */
+  async doubt(nodeId: number): Promise<void> {
+    if (nodeId !== this.#nodeId || this.#isAsking) return;
+    this.#isAsking = true;
+    try {
+      const found = await this.#cluster.findCoordinator(this.#groupId);
+      if (nodeId !== this.#nodeId || found === nodeId) return;
+      const wasInUse = this.#connection !== null;
+      this.forget();
+      if (wasInUse)
+        this.#onLost(new ConnectionError(`the coordinator is broker ${found} now, and broker ${nodeId} silent`));
+    } catch {
+      // Nobody knows better: it goes on being waited for.
+    } finally {
+      this.#isAsking = false;
+    }
   }
 
   #ready(): Promise<Connection> {
@@ -70,12 +107,18 @@ export class Coordinator {
 
   /** @param attempt what began before the last `disconnect` or `forget` ends in an error, as what was in flight does */
   async #connect(attempt: number): Promise<Connection> {
+    const abandoned = new Promise<never>((_, reject) => (this.#abandon = reject));
+    abandoned.catch(() => undefined);
     try {
       const nodeId = this.#nodeId === -1 ? await this.#cluster.findCoordinator(this.#groupId) : this.#nodeId;
       this.#mustBeWanted(attempt);
       this.#nodeId = nodeId;
-      const connection = await this.#cluster.connection(nodeId, 'coordinator');
-      if (attempt !== this.#attempt && nodeId !== this.#nodeId) connection.close(new ConnectionError(ABANDONED));
+      const opening = this.#cluster.connection(nodeId, 'coordinator');
+      const connection = await Promise.race([opening, abandoned]).catch((error: unknown) => {
+        this.#closeIfUnwanted(opening, nodeId);
+        throw error;
+      });
+      if (attempt !== this.#attempt) this.#closeIfUnwanted(opening, nodeId);
       this.#mustBeWanted(attempt);
       this.#opening = null;
       this.#adopt(connection);
@@ -87,6 +130,16 @@ export class Coordinator {
       }
       throw error;
     }
+  }
+
+  /** One that was abandoned: nobody else uses it, unless the same broker is the coordinator again. */
+  #closeIfUnwanted(opening: Promise<Connection>, nodeId: number): void {
+    opening.then(
+      (connection) => {
+        if (nodeId !== this.#nodeId) connection.close(new ConnectionError(ABANDONED));
+      },
+      () => undefined,
+    );
   }
 
   #mustBeWanted(attempt: number): void {

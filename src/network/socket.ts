@@ -4,6 +4,8 @@ import net, { type LookupFunction } from 'node:net';
 /** A host with several addresses has so many tries within the time for connecting; Node gives each 250 ms, too little for a far broker. */
 const TRIES_PER_CONNECT = 10;
 const LEAST_TRY_MS = 250;
+/** By default Linux asks after two hours; what lies between forgets an idle connection after some minutes (Azure: four). */
+const KEEP_ALIVE_MS = 60_000;
 
 export interface SocketOptions {
   host: string;
@@ -23,6 +25,7 @@ export function openSocket({ host, port, connectTimeoutMs, addressesTried, onrea
     port,
     noDelay: true,
     keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
     autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: Math.max(LEAST_TRY_MS, Math.round(connectTimeoutMs / TRIES_PER_CONNECT)),
     lookup: rotatedLookup(addressesTried),

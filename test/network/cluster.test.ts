@@ -59,6 +59,8 @@ function clusterOf(ports: number[], options: Partial<ClusterOptions> = {}): Test
     random: IN_THIS_ORDER,
     onPassedOver: (error) => passedOver.push(error),
     onWaiting: () => undefined,
+    onOverdue: () => undefined,
+    onOddity: () => undefined,
     onUnreachable: (error) => troubles.push(error),
     ...options,
   });
@@ -200,9 +202,10 @@ describe('bootstrap', () => {
       await cluster.refreshMetadata([]);
     }
     expect(bad.count(metadata)).toBe(1);
-    good.on(metadata, (request) => ({ ...good.describe(request), errorCode: 998 }));
+    good.on(metadata, (request) => ({ ...good.describe(request), errorCode: 31 }));
+    bad.on(metadata, (request) => ({ ...bad.describe(request), errorCode: 31 }));
     expect(await failureOf(cluster.refreshMetadata([]))).toMatchObject({
-      name: 'UNKNOWN_ERROR_CODE',
+      name: 'CLUSTER_AUTHORIZATION_FAILED',
       retriable: false,
     });
   });
@@ -298,6 +301,53 @@ describe('a broker that is silent', () => {
     await failureOf(connection.send(heartbeat, beat, { timeoutMs: 20 }));
     expect(await cluster.findCoordinator('g')).toBe(2);
     expect([mute, good].map((broker) => broker.count(findCoordinator))).toEqual([0, 1]);
+  });
+});
+
+describe('what takes too long', () => {
+  it('is told while it lasts: an answer, and a connection', async () => {
+    const brokers = [await startBroker(1), await startBroker(2)] as const;
+    for (const broker of brokers) broker.cluster = [...brokers];
+    const told: [number, string | null][] = [];
+    const { cluster } = clusterOf([brokers[1].port], {
+      requestTimeoutMs: 60_000,
+      connectTimeoutMs: 60_000,
+      onOverdue: (...each) => told.push(each),
+    });
+    await cluster.refreshMetadata([]);
+    const hole = await BlackHole.open();
+    cleanups.push(() => hole.close());
+    cluster.metadata.brokers.set(3, { nodeId: 3, host: '127.0.0.1', port: hole.port, rack: null });
+    const connecting = failureOf(cluster.connection(3, 'fetch'));
+    brokers[0].on(heartbeat, silence);
+    const beat = { groupId: 'g', generationId: 1, memberId: 'm', groupInstanceId: null };
+    const sent = failureOf((await cluster.connection(1, 'coordinator')).send(heartbeat, beat));
+    await until(() => [1, 3].every((nodeId) => told.filter((each) => each[0] === nodeId).length >= 2), {
+      what: 'both, twice',
+      timeoutMs: 20_000,
+    });
+    expect(told.find(([nodeId]) => nodeId === 1)?.[1]).toMatch(/Heartbeat is overdue after \d+ ms/);
+    expect(told.find(([nodeId]) => nodeId === 3)?.[1]).toMatch(/a connection is overdue after \d+ ms/);
+    expect(told.filter(([, message]) => message !== null)).toHaveLength(2);
+    cluster.close(CLOSED);
+    expect(await Promise.all([connecting, sent])).toEqual([CLOSED, CLOSED]);
+  });
+
+  it('a connection to where a broker was ends when metadata says where it is', async () => {
+    const broker = await startBroker(1);
+    const { cluster } = clusterOf([broker.port], { connectTimeoutMs: 600_000, reconnectBackoffMs: 1 });
+    await cluster.refreshMetadata([]);
+    const hole = await BlackHole.open();
+    cleanups.push(() => hole.close());
+    cluster.metadata.brokers.set(1, { nodeId: 1, host: '127.0.0.1', port: hole.port, rack: null });
+    const connecting = failureOf(cluster.connection(1, 'fetch'));
+    await until(() => cluster.traffic().some(({ address }) => address.endsWith(`:${hole.port}`)), {
+      what: 'an attempt',
+      timeoutMs: 5000,
+    });
+    await cluster.refreshMetadata([]);
+    expect(await connecting).toMatchObject({ retriable: true, message: matching(/broker 1 is at 127.0.0.1:\d+ now/) });
+    expect((await cluster.connection(1, 'fetch')).address).toBe(`127.0.0.1:${broker.port}`);
   });
 });
 
@@ -470,4 +520,19 @@ describe('topics', () => {
     expect(cluster.metadata.topics.get('missing')).toMatchObject({ errorCode: 3, partitions: [] });
     expect(cluster.metadata.topicId('missing')).toBeNull();
   });
+});
+
+it('traffic is counted by address, and that of brokers which are gone is forgotten one day', async () => {
+  const broker = await startBroker(1);
+  const { cluster } = clusterOf([broker.port]);
+  await cluster.refreshMetadata([]);
+  for (let port = 1; port <= 40; port++) {
+    cluster.metadata.brokers.set(1, { nodeId: 1, host: '127.0.0.1', port, rack: null });
+    await failureOf(cluster.connection(1, 'fetch'));
+  }
+  await cluster.refreshMetadata([]);
+  await cluster.connection(1, 'fetch');
+  const rows = cluster.traffic();
+  expect(rows.length).toBeLessThan(40);
+  expect(rows.find(({ nodeId }) => nodeId === 1)).toMatchObject({ connections: 2, requests: 4 });
 });

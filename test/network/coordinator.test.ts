@@ -5,11 +5,23 @@ import { Coordinator } from '../../src/network/coordinator.ts';
 import { apiVersions } from '../../src/protocol/api/api-versions.ts';
 import { findCoordinator, type FindCoordinatorResponse } from '../../src/protocol/api/find-coordinator.ts';
 import { heartbeat } from '../../src/protocol/api/heartbeat.ts';
+import { joinGroup } from '../../src/protocol/api/join-group.ts';
+import { matching } from '../harness/matching.ts';
 import { until } from '../harness/waiting.ts';
 import { ScriptedBroker, silence, versionsOf } from './scripted-broker.ts';
 
 const CLOSED = new ConnectionError('closed', { retriable: false });
 const BEAT = { groupId: 'g', generationId: 1, memberId: 'm', groupInstanceId: null };
+const JOIN = {
+  groupId: 'g',
+  sessionTimeoutMs: 1000,
+  rebalanceTimeoutMs: 1000,
+  memberId: 'm',
+  groupInstanceId: null,
+  protocolType: 'consumer',
+  protocols: [],
+  reason: null,
+};
 const OK = { throttleTimeMs: 0, errorCode: 0 };
 
 const cleanups: (() => unknown)[] = [];
@@ -47,6 +59,8 @@ async function rig(count = 1): Promise<Rig> {
     random: () => 0,
     onPassedOver: () => undefined,
     onWaiting: () => undefined,
+    onOverdue: () => undefined,
+    onOddity: () => undefined,
     onUnreachable: () => undefined,
   });
   cleanups.push(() => cluster.close(CLOSED));
@@ -133,6 +147,70 @@ describe('loss', () => {
     expect(broker.count(findCoordinator)).toBe(1);
     expect(lost).toEqual([]);
     await until(() => broker.sockets.size === 2, { what: 'end of the old connection', timeoutMs: 2000 });
+  });
+});
+
+describe('doubt', () => {
+  /** Broker 1 coordinates; broker 2, who is asked next, says `moved.to`. */
+  async function doubted() {
+    const made = await rig(2);
+    const [old, other] = made.brokers as [ScriptedBroker, ScriptedBroker];
+    const moved = { to: old };
+    for (const broker of made.brokers) broker.cluster = made.brokers;
+    for (const broker of made.brokers) broker.on(findCoordinator, () => answerOf(moved.to));
+    await made.coordinator.find();
+    return { ...made, old, other, moved };
+  }
+
+  it('of a silent coordinator: where another broker has taken over, what is in flight fails and that is told', async () => {
+    const { coordinator, lost, old, other, moved } = await doubted();
+    old.on(heartbeat, silence);
+    const inFlight = failureOf(coordinator.send(heartbeat, BEAT));
+    await until(() => old.count(heartbeat) === 1, { what: 'Heartbeat', timeoutMs: 2000, intervalMs: 5 });
+    await coordinator.doubt(1);
+    expect(lost).toEqual([]); // it still is
+    moved.to = other;
+    await coordinator.doubt(2);
+    expect(lost).toEqual([]); // another broker than the coordinator is silent
+    await coordinator.doubt(1);
+    expect(lost).toMatchObject([{ retriable: true, message: matching(/broker 2 now/) }]);
+    expect(await inFlight).toMatchObject({ name: 'ConnectionError', retriable: true });
+    await coordinator.send(heartbeat, BEAT);
+    expect(other.count(heartbeat)).toBe(1);
+  });
+
+  it('of one that does not take the connection: whoever waits for it hears at once', async () => {
+    const { coordinator, lost, old, other, moved } = await doubted();
+    coordinator.disconnect();
+    await until(() => old.sockets.size < 2, { what: 'end of the connection', timeoutMs: 2000, intervalMs: 5 });
+    old.on(apiVersions, silence);
+    const asked = old.count(apiVersions);
+    const waiting = failureOf(coordinator.send(heartbeat, BEAT));
+    await until(() => old.count(apiVersions) > asked, { what: 'ApiVersions', timeoutMs: 2000, intervalMs: 5 });
+    moved.to = other;
+    await coordinator.doubt(1);
+    expect(await waiting).toMatchObject({ name: 'ConnectionError', retriable: true });
+    expect(lost).toEqual([]);
+    await coordinator.send(heartbeat, BEAT);
+    expect(other.count(heartbeat)).toBe(1);
+  });
+});
+
+describe('while the rest of the group is waited for', () => {
+  it('a look-up goes over another connection, and over the same one otherwise', async () => {
+    const { brokers, coordinator } = await rig();
+    const broker = first(brokers);
+    broker.on(joinGroup, silence);
+    await coordinator.lookUp(heartbeat, BEAT);
+    await coordinator.send(heartbeat, BEAT);
+    const joining = failureOf(coordinator.send(joinGroup, JOIN));
+    await until(() => broker.count(joinGroup) === 1, { what: 'JoinGroup', timeoutMs: 2000, intervalMs: 5 });
+    await coordinator.lookUp(heartbeat, BEAT);
+    const sockets = broker.received.filter(({ api }) => api === 'Heartbeat').map(({ socket }) => socket);
+    const joined = broker.received.find(({ api }) => api === 'JoinGroup')?.socket;
+    expect(sockets.map((socket) => socket === joined)).toEqual([true, true, false]);
+    coordinator.disconnect();
+    await joining;
   });
 });
 
