@@ -1,3 +1,4 @@
+import { addressOf } from './address.ts';
 import type { Broker } from './broker.ts';
 import type { Cluster } from './cluster.ts';
 import { versionRanges, type VersionOptions } from './versions.ts';
@@ -17,7 +18,7 @@ export class BrokerHandle {
   }
 
   get address(): string {
-    return `${this.#broker.host}:${this.#broker.port}`;
+    return addressOf(this.#broker);
   }
 
   get isUp(): boolean {

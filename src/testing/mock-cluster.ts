@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { ConfigError, type KafkaError } from '../errors.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
 import { Appending, type AppendedRecord, type AppendOptions, type JsonlOptions } from './appending.ts';
+import { addressOf } from './address.ts';
 import { BrokerHandle } from './broker-handle.ts';
 import { Cluster } from './cluster.ts';
 import { Conditions, DEFAULT_TIMEOUT_MS } from './conditions.ts';
@@ -65,9 +66,9 @@ export class MockCluster extends EventEmitter<MockClusterEvents> {
     return mock;
   }
 
-  /** `host:port` of every broker, with commas between them. */
+  /** `host:port` of every broker, with commas between them; `[host]:port` for an IPv6 address. */
   get bootstrapServers(): string {
-    return this.#cluster.brokers.map(({ host, port }) => `${host}:${port}`).join(',');
+    return this.#cluster.brokers.map(addressOf).join(',');
   }
 
   get clusterId(): string {

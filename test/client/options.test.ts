@@ -23,7 +23,7 @@ function refusalOf(act: () => unknown): string {
 
 describe('every option', () => {
   const wrong: Record<string, unknown[]> = {
-    servers: [undefined, null, 5, '', 'a:b:c', 'kafka:0', 'kafka:99999', 'PLAINTEXT://kafka:9092', [], [5], ['a', '']],
+    servers: [undefined, null, 5, '', 'a:b:c', 'kafka:0', 'kafka:99999', 'SASL_SSL://kafka:9092', [], [5], ['a', '']],
     int: [null, '5', 1.5, NaN, Infinity, -1, 2 ** 31, true, {}],
     boolean: [null, 'true', 1, {}],
     string: [null, 5, true, {}, []],
@@ -167,6 +167,14 @@ describe('servers', () => {
       ],
     ],
     [
+      'PLAINTEXT://a:1, plaintext://[::1],',
+      [
+        { host: 'a', port: 1 },
+        { host: '::1', port: 9092 },
+      ],
+    ],
+    ['a:1,,', [{ host: 'a', port: 1 }]],
+    [
       ['a:1', '10.0.0.1'],
       [
         { host: 'a', port: 1 },
@@ -177,7 +185,7 @@ describe('servers', () => {
     expect(parseServers(value)).toEqual(expected);
   });
 
-  it.each(['::1', 'a:', ':9092', 'a b:1', 'a:1,,b:2', 'http://a:1', '[::1', 'a:1:2'])(
+  it.each(['::1', 'a:', ':9092', 'a b:1', ',', 'http://a:1', 'SASL_SSL://a:1', '[::1', 'a:1:2'])(
     '%j is refused and shown',
     (value) => {
       expect(refusalOf(() => parseServers(value))).toMatch(/^bootstrapServers takes 'host:port'/);

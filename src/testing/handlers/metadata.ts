@@ -81,7 +81,7 @@ function answerOne(
     return describe(topic, operations, context);
   }
   const injected = context.errorFor(asked.name, -1);
-  if (injected !== 0) return failed(asked.name, cluster.topics.byName(asked.name)?.id ?? NO_UUID, injected);
+  if (injected !== 0) return failed(asked.name, NO_UUID, injected); // brokers give no id with an error
   const topic = cluster.topics.byName(asked.name);
   if (topic !== undefined) return describe(topic, operations, context);
   if (!isTopicName(asked.name)) return failed(asked.name, NO_UUID, ERROR_CODES.INVALID_TOPIC_EXCEPTION);
@@ -97,7 +97,7 @@ function failed(name: string | null, topicId: string, errorCode: number): Metada
 
 function describe(topic: Topic, operations: number, context: RequestContext): MetadataTopic {
   const injected = context.errorFor(topic.name, -1);
-  if (injected !== 0) return failed(topic.name, topic.id, injected);
+  if (injected !== 0) return failed(topic.name, NO_UUID, injected);
   return {
     errorCode: 0,
     name: topic.name,
