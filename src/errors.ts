@@ -123,7 +123,7 @@ export class HandlerError extends KafkaError {
   /** Of the record; −1 where no single record is to blame. */
   readonly offset: number;
 
-  constructor(message: string, where: { topic: string; partition: number; offset: number }, cause: unknown) {
+  constructor(message: string, where: { topic: string; partition: number; offset: number }, cause?: unknown) {
     super(message, { code: CLIENT_ERROR_CODES.STATE, cause });
     this.topic = where.topic;
     this.partition = where.partition;

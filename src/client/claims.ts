@@ -70,9 +70,9 @@ export class Claims<K, V> implements Worker<K, V> {
     if (signal?.aborted === true) stop();
     try {
       // What was there before `run` was called; later ones come by `onAssigned`.
-      const first = [...delivery.partitions].filter(({ isBlocked }) => !isBlocked);
+      const first = [...delivery.partitions].filter(({ isBlocked, isStarting }) => !isBlocked && !isStarting);
       await this.onAssigned(first);
-      while (!this.#isOver && !reading.hasEnded && reading.failure === null) {
+      while (!this.#isOver && !reading.isInterrupted) {
         await reading.arrival([...this.#claims.values()].every(({ isWaiting, isDone }) => isWaiting || isDone));
       }
     } finally {
@@ -84,7 +84,7 @@ export class Claims<K, V> implements Worker<K, V> {
       delivery.setWorker(null);
       reading.unclaim();
     }
-    if (reading.failure !== null) throw reading.failure;
+    reading.throwIfInterrupted();
     if (this.#errors.first !== null) throw this.#errors.first;
   }
 

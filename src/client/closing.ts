@@ -142,7 +142,8 @@ export class Closing<K, V> {
     const unfinished = partitions.filter(isUnfinished).map((each) => ({ each, offset: each.ledger.oldestUnfinished }));
     this.#tellAbandoned(timeoutMs);
     delivery.abandonWork();
-    reading.abandon();
+    // But not what `poll()` gave: a `commit()` in `onRevoked` covers that, and nobody waits for it.
+    if (!reading.isPollInHand) reading.abandon();
     rebalances.handChanged();
     // Where no coordinator answers there is nothing to wait for: the time of these is bounded by itself.
     const now = performance.now();

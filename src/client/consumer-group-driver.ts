@@ -55,6 +55,10 @@ export class ConsumerGroupDriver implements GroupMember {
     return this.#hasLeft;
   }
 
+  get isOut(): boolean {
+    return this.#machine.state === 'unsubscribed' || this.#machine.state === 'leaving';
+  }
+
   deadline(): number {
     return Math.min(this.#machine.deadline(), this.#polls.deadline());
   }

@@ -101,6 +101,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     const list = (partitions as readonly Assignment[]).map((each) => {
       return {
         ...check.topicPartition(each, 'assign()'),
+        hasOffset: each.offset !== undefined,
         startAt: startOf(each.offset, hasGroup, this.#session.settings.autoOffsetReset),
       };
     });
@@ -109,7 +110,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
 
   /** The partitions that are read now. */
   assignment(): TopicPartition[] {
-    return [...this.#session.delivery.partitions].filter(({ isBlocked }) => !isBlocked).map(named);
+    return this.#session.assigned.map(named);
   }
 
   /** Record by record; ends after `close()`. The record in hand is finished when the loop asks for the next one. */

@@ -39,6 +39,8 @@ export class Delivery<K, V> {
   #running = 0;
   /** What the broker refuses, by what that is about, until it is thrown to a read. */
   #refusals = new Map<string, KafkaError>();
+  /** Something was fetched of them since their end was told of: no wait has to look at all the others. */
+  #unended = new Set<PartitionDelivery<K, V>>();
   #onAvailable: () => void;
 
   /** @param onAvailable there is something to hand out where there was nothing */
@@ -114,23 +116,33 @@ export class Delivery<K, V> {
     for (const delivery of blocked) {
       delivery.isBlocked = true;
       delivery.drop();
-      this.#leave(delivery);
+      delivery.isQueued = false;
+      if (this.#current === delivery) this.#current = null;
     }
+    this.#line = this.#line.filter(({ isQueued }) => isQueued);
     if (blocked.length > 0) this.#worker?.onBlocked(blocked);
   }
 
   remove(partitions: readonly TopicPartition[]): void {
     this.block(partitions);
-    for (const delivery of this.#known(partitions)) {
-      this.#letGo(delivery);
+    const removed = new Set(this.#known(partitions));
+    this.#letGo((each) => removed.has(each));
+    for (const delivery of removed) {
       while (delivery.running > 0) this.endWork(delivery);
       this.#partitions.delete(partitionKey(delivery.topic, delivery.partition));
+      this.#unended.delete(delivery);
     }
+  }
+
+  /** Reading of it begins, now that its listener has returned. */
+  begin(delivery: PartitionDelivery<K, V>): void {
+    delivery.isStarting = false;
+    if (delivery.hasSomething) this.#enter(delivery);
   }
 
   seek(delivery: PartitionDelivery<K, V>, epoch: number, position: number): void {
     this.#leave(delivery);
-    this.#letGo(delivery);
+    this.#letGo((each) => each === delivery);
     delivery.restart(epoch, position);
   }
 
@@ -147,6 +159,7 @@ export class Delivery<K, V> {
 
   add(delivery: PartitionDelivery<K, V>, records: FetchedRecords): void {
     delivery.add(records);
+    if (!delivery.isEndReported) this.#unended.add(delivery);
     if (delivery.hasSomething || delivery.isAtEnd) this.#enter(delivery);
   }
 
@@ -162,6 +175,18 @@ export class Delivery<K, V> {
       this.#refusals.set(what, error);
       this.#onAvailable();
     }
+  }
+
+  /** Those whose end was reached, each once until more of it comes: what `partitionEnd` is told of. */
+  takeEnded(): PartitionDelivery<K, V>[] {
+    const ended: PartitionDelivery<K, V>[] = [];
+    for (const delivery of this.#unended) {
+      if (!delivery.isAtEnd || delivery.isPaused || delivery.isBlocked) continue;
+      this.#unended.delete(delivery);
+      delivery.isEndReported = true;
+      ended.push(delivery);
+    }
+    return ended;
   }
 
   isAnyInHand(partitions: readonly TopicPartition[]): boolean {
@@ -294,13 +319,13 @@ export class Delivery<K, V> {
     this.#inHand[this.#inHandCount++] = delivery;
   }
 
-  #letGo(delivery: PartitionDelivery<K, V>): void {
-    this.#inHand = this.#inHand.slice(0, this.#inHandCount).filter((each) => each !== delivery);
+  #letGo(isGone: (delivery: PartitionDelivery<K, V>) => boolean): void {
+    this.#inHand = this.#inHand.slice(0, this.#inHandCount).filter((each) => !isGone(each));
     this.#inHandCount = this.#inHand.length;
   }
 
   #enter(delivery: PartitionDelivery<K, V>): void {
-    if (delivery.isPaused || delivery.isBlocked || delivery.isHeld) return;
+    if (delivery.isPaused || delivery.isBlocked || delivery.isStarting || delivery.isHeld) return;
     if (delivery.onReady !== null) {
       delivery.onReady();
       return;

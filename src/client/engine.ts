@@ -37,6 +37,8 @@ export class Engine implements EnginePort, EngineContext {
   #isStepDue = false;
   #isStarted = false;
   #isAlone = false;
+  /** The last `unsubscribe`, while the group is being left. */
+  #unsubscribing: number | null = null;
   #autoCommitAt = Infinity;
   #statsAt = Infinity;
   #closeBy = Infinity;
@@ -169,7 +171,7 @@ export class Engine implements EnginePort, EngineContext {
   }
 
   get #isFetching(): boolean {
-    return this.#closeBy === Infinity && this.#failure === null;
+    return this.#failure === null;
   }
 
   #tick(now: number): void {
@@ -178,6 +180,7 @@ export class Engine implements EnginePort, EngineContext {
     const lag = this.#loop.tick(now);
     if (lag !== null) this.emit({ type: 'log', ...lag });
     this.#group?.tick(now);
+    this.#tellUnsubscribed();
     this.#metadata.tick(now);
     this.#commits.tick(now);
     if (this.#isFetching) this.#fetches.tick(now);
@@ -209,6 +212,7 @@ export class Engine implements EnginePort, EngineContext {
       case 'subscribe':
         this.#start(now);
         this.#setAlone(false);
+        this.#unsubscribing = null;
         // Of what the broker's pattern has found, and somebody deletes, asking for its leaders must not make another one, as in Java.
         this.cluster.allowAutoCreateTopics = this.settings.allowAutoCreateTopics && command.brokerPattern === null;
         this.#loop.start(now);
@@ -223,6 +227,7 @@ export class Engine implements EnginePort, EngineContext {
       case 'unsubscribe':
         this.#loop.stop();
         this.#metadata.want([]);
+        this.#unsubscribing = command.id;
         this.#group?.unsubscribe();
         return;
       case 'start':
@@ -269,6 +274,7 @@ export class Engine implements EnginePort, EngineContext {
         this.#closeBy = Math.min(this.#closeBy, now + command.timeoutMs);
         this.#leaveTimeoutMs = command.leaveTimeoutMs;
         this.#autoCommitAt = Infinity;
+        fetcher.stop([...fetcher.partitions]); // from here on only what a listener asks for is looked up
         if (this.#group === null) this.#finishClosing();
         else this.#group.close();
         this.#boundLeaving(now);
@@ -301,6 +307,14 @@ export class Engine implements EnginePort, EngineContext {
     if (isAlone === this.#isAlone) return;
     this.#isAlone = isAlone;
     this.#commits.perform(this.#commits.committer.setMembership(isAlone ? NO_MEMBERSHIP : null));
+  }
+
+  #tellUnsubscribed(): void {
+    const id = this.#unsubscribing;
+    if (id === null || this.#group?.isOut === false) return;
+    this.#unsubscribing = null;
+    this.#setAlone(true);
+    this.emit({ type: 'unsubscribed', id });
   }
 
   #start(now: number): void {

@@ -62,7 +62,7 @@ export class ForEach<K, V> implements Worker<K, V> {
       delivery.setWorker(null);
       reading.unclaim();
     }
-    if (reading.failure !== null) throw reading.failure;
+    reading.throwIfInterrupted();
     if (this.#errors.first !== null) throw this.#errors.first;
   }
 
@@ -104,7 +104,7 @@ export class ForEach<K, V> implements Worker<K, V> {
 
   async #read(): Promise<void> {
     const { reading } = this.#host;
-    while (!this.#isOver && !reading.hasEnded && reading.failure === null) {
+    while (!this.#isOver && !reading.isInterrupted) {
       this.#isTurnOver ||= this.#take();
       if (this.#isOver) return;
       if (this.#isTurnOver) {

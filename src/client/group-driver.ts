@@ -58,6 +58,10 @@ export class GroupDriver implements GroupMember {
     return this.#hasLeft;
   }
 
+  get isOut(): boolean {
+    return this.#machine.state === 'unjoined' || this.#machine.state === 'leaving';
+  }
+
   deadline(): number {
     return Math.min(this.#machine.deadline(), this.#polls.deadline());
   }

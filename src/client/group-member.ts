@@ -17,6 +17,8 @@ export interface GroupMember {
   readonly identity: Membership | null;
   /** The group knows that this member is gone, or never had it. */
   readonly hasLeft: boolean;
+  /** It has given up its membership: nothing is owned, and nothing will be before the next subscription. */
+  readonly isOut: boolean;
   deadline(): number;
   tick(now: number): void;
   /** With patterns the group has to wait for what they stand for: `topicsMatched`. */

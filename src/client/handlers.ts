@@ -3,7 +3,7 @@ import { checkRun, Claims, type ClaimHandler, type RunOptions } from './claims.t
 import { ForEach } from './for-each.ts';
 import { forEachSettings, type ForEachOptions, type RecordHandler } from './for-each-options.ts';
 import type { HandlingHost } from './handling.ts';
-import type { RebalanceListener } from './rebalances.ts';
+import type { PartitionDelivery } from './partition-delivery.ts';
 import type { Unfinished } from './unfinished.ts';
 import { show } from './validate.ts';
 
@@ -47,20 +47,9 @@ export class Handlers<K, V> {
     return (this.#forEach ?? this.#claims)?.unfinished(performance.now()) ?? [];
   }
 
-  /** The application's listener, and `setup` behind its `onAssigned`. */
-  listening(listener: RebalanceListener): RebalanceListener {
-    const claims = this.#claims;
-    if (claims === null) return listener;
-    return {
-      onRevoked: (partitions) => listener.onRevoked?.(partitions),
-      onLost: (partitions) => listener.onLost?.(partitions),
-      onAssigned: async (partitions) => {
-        await listener.onAssigned?.(partitions);
-        const { delivery } = this.#host;
-        const found = partitions.map(({ topic, partition }) => delivery.get(topic, partition));
-        await claims.onAssigned(found.filter((each) => each !== undefined));
-      },
-    };
+  /** `setup` of these, before they are read. */
+  async setUp(assigned: readonly PartitionDelivery<K, V>[]): Promise<void> {
+    await this.#claims?.onAssigned(assigned);
   }
 
   /** A second one is refused before it touches what the first one works on. */

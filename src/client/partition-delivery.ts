@@ -38,6 +38,8 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   /** Where the partition ended when it was last fetched, by isolation level. */
   endOffset = -1;
   isPaused = false;
+  /** Assigned, with its `onAssigned` still to return: nothing is handed out yet. */
+  isStarting = false;
   /** Being revoked: nothing is handed out any more. */
   isBlocked = false;
   /** The application holds records of it that it has not finished. */

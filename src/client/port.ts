@@ -34,8 +34,8 @@ export type EngineCommand =
    * before. With patterns, `subscription` says what they stand for. What `brokerPattern` matches (RE2J) the broker alone knows.
    */
   | { type: 'subscribe'; topics: readonly string[]; patterns: readonly RegExp[]; brokerPattern: string | null }
-  /** Give up the subscription or the manual assignment: leave the group, stop fetching. */
-  | { type: 'unsubscribe' }
+  /** Give up the subscription or the manual assignment: leave the group. Answered by `unsubscribed` with the same id. */
+  | { type: 'unsubscribe'; id: number }
   /** Without a group: what is read from now on, all of it. */
   | { type: 'assign'; partitions: readonly TopicPartition[] }
   /** Read these from there: after an assignment, and for a seek. */
@@ -104,6 +104,11 @@ export type EngineEvent =
    * goes on. May come again with `lost` before that, with what else was owned behind the same partitions.
    */
   | { type: 'revoking'; partitions: readonly TopicPartition[]; lost: boolean }
+  /**
+   * Nothing of the group is left: no more `revoking` or `assigned` comes before the next `subscribe`. Not said where that, or another
+   * `unsubscribe`, came before. What was lost may still be with the application.
+   */
+  | { type: 'unsubscribed'; id: number }
   /** The coordinator counts this member in another epoch now; what it owns is the same. */
   | { type: 'membershipChanged'; memberId: string; generation: number }
   /** Answer with `progress`. */

@@ -30,6 +30,9 @@ export class Reading<K, V> {
   #isReading = false;
   #hasEnded = false;
   #failure: KafkaError | null = null;
+  /** Thrown to the next reads, one each, with what is to be done at the read after that. */
+  #raised: { error: KafkaError; again: (() => void) | null }[] = [];
+  #again: (() => void)[] = [];
   #isPollInHand = false;
   #readsToCheck = 1;
   #readsPerCheck = 1;
@@ -51,6 +54,20 @@ export class Reading<K, V> {
 
   get failure(): KafkaError | null {
     return this.#failure;
+  }
+
+  /** A read would end, or throw, though there may be records. */
+  get isInterrupted(): boolean {
+    return this.#hasEnded || this.#failure !== null || this.#raised.length > 0;
+  }
+
+  /** @throws what every read throws from now on, else what the next one is to throw, once */
+  throwIfInterrupted(): void {
+    if (this.#failure !== null) throw this.#failure;
+    const raised = this.#raised.shift();
+    if (raised === undefined) return;
+    if (raised.again !== null) this.#again.push(raised.again);
+    throw raised.error;
   }
 
   /** Nobody else reads until the other is called: for `forEach` and `run`, which say by themselves what is finished. */
@@ -91,13 +108,19 @@ export class Reading<K, V> {
     this.wake();
   }
 
+  /** The next read throws this. @param again called when the application reads again after that */
+  raise(error: KafkaError, again: (() => void) | null): void {
+    this.#raised.push({ error, again });
+    this.wake();
+  }
+
   /** The next record; `done` after `end()`. */
   nextRecord(): Promise<IteratorResult<KafkaRecord<K, V>, undefined>> {
     let isTurnOver: boolean;
     try {
       this.#comeForMore();
       isTurnOver = this.isTurnOver();
-      if (!this.#hasEnded && this.#failure === null && !isTurnOver) {
+      if (!this.isInterrupted && !isTurnOver) {
         const record = this.#delivery.nextRecord();
         if (record !== null) return Promise.resolve({ done: false, value: record });
       }
@@ -114,7 +137,7 @@ export class Reading<K, V> {
       this.#comeForMore();
       this.#readsToCheck = 0; // a batch is worth a look at the clock
       isTurnOver = this.isTurnOver();
-      if (!this.#hasEnded && this.#failure === null && !isTurnOver) {
+      if (!this.isInterrupted && !isTurnOver) {
         const batch = this.#delivery.nextBatch(maxRecords);
         if (batch !== null) return Promise.resolve({ done: false, value: batch });
       }
@@ -226,6 +249,7 @@ export class Reading<K, V> {
     }
     this.polls++;
     this.#isPollInHand = false;
+    if (this.#again.length > 0) for (const again of this.#again.splice(0)) again();
     if (!this.#delivery.hasInHand) return;
     this.#delivery.finishInHand();
     this.#events.onHandChanged();
@@ -241,7 +265,7 @@ export class Reading<K, V> {
       if (isTurnOver) await this.nextTurn();
       for (;;) {
         if (this.#hasEnded) return { done: true, value: undefined };
-        if (this.#failure !== null) throw this.#failure;
+        this.throwIfInterrupted();
         const value = take();
         if (value !== null) return { done: false, value };
         if (isTimeUp()) return { done: true, value: undefined };

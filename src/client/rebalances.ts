@@ -1,37 +1,41 @@
-import type { TopicPartition } from '../fetch/partition.ts';
-import { Bounded } from './bounded.ts';
+import type { KafkaError } from '../errors.ts';
+import type { StartAt, TopicPartition } from '../fetch/partition.ts';
 import type { Delivery } from './delivery.ts';
 import type { RebalanceEvent } from './events.ts';
-import type { EnginePort, PositionedPartition } from './port.ts';
-import type { StartAt } from '../fetch/partition.ts';
+import { Listeners, type ListenerHolder, type RebalanceListener } from './listeners.ts';
+import type { EnginePort } from './port.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
-import { messageOf } from './reporting.ts';
+import { named, positioned, Starting } from './starting.ts';
 
-/**
- * Called, and waited for, while the group stands still; for `maxPollIntervalMs` at the most. Seeking and committing inside them
- * works. One that throws, or takes longer, is told as an `error` event, and the group goes on. Cooperative (KIP-429): they get what
- * is added and taken away, while the rest is delivered.
- */
-export interface RebalanceListener {
-  /** Nothing of these is read before it returns: `seek` here decides where reading begins. */
-  onAssigned?: (partitions: TopicPartition[]) => unknown;
-  /** What was finished is committed; nothing of these is delivered any more. */
-  onRevoked?: (partitions: TopicPartition[]) => unknown;
-  /** The group has gone on without this member: others may consume these already, and nothing can be committed. */
-  onLost?: (partitions: TopicPartition[]) => unknown;
-}
+export type { RebalanceListener } from './listeners.ts';
 
 export interface RebalanceHost<K, V> {
-  listener: () => RebalanceListener;
+  /** Whom partitions that are assigned now belong to. */
+  subscription: () => ListenerHolder;
+  /** After `onAssigned` of these, and before they are read: what `run` does with them. */
+  setUp: (deliveries: readonly PartitionDelivery<K, V>[]) => unknown;
+  /** False where the application will not come back for more: what `poll()` or `read()` gave is not waited for. */
+  waitsForHand: () => boolean;
   /** Commits what is finished of these; resolves whether that worked or not. */
   commitBeforeRevocation: (partitions: readonly PartitionDelivery<K, V>[]) => Promise<void>;
   emit: (event: 'assigned' | 'revoked' | 'lost', partitions: TopicPartition[]) => void;
   onRebalanced: (rebalance: RebalanceEvent) => void;
-  /** The rebalance timeout: so long may a listener take. */
-  listenerTimeoutMs: number;
-  /** A listener has thrown, or takes too long. The group goes on. */
-  onListenerError: (text: string, cause?: unknown) => void;
+  /** The rebalance timeout: so long may a listener take, and so long may handlers that a revocation waits for. */
+  maxPollIntervalMs: number;
+  /**
+   * A listener has thrown, or takes too long. The group goes on.
+   * @param again to be called when the application reads again after it was told; `null` where nothing is left to be done
+   */
+  onListenerFailed: (error: KafkaError, again: (() => void) | null) => void;
+  /** So long were these waited for: they are given back all the same. */
+  onGivenUp: (deliveries: readonly PartitionDelivery<K, V>[]) => void;
 }
+
+/**
+ * Of the time that the group has for a rebalance, so much is kept for the commit, the listener and the way to the coordinator, or a
+ * fifth of it: a member that takes all of it is thrown out.
+ */
+const REVOCATION_RESERVE_MS = 5000;
 
 interface Revocation {
   /** Grows where the rest is lost meanwhile. */
@@ -51,17 +55,32 @@ export class Rebalances<K, V> {
   #port: EnginePort;
   #host: RebalanceHost<K, V>;
   #lastEpoch = 0;
-  /** Assigned, with the listener still running: where they are to start. */
-  #starting = new Map<PartitionDelivery<K, V>, StartAt>();
+  readonly #starting: Starting<K, V>;
+  readonly #listeners: Listeners;
+  /** Whom each partition of the group was given to. */
+  #holders = new WeakMap<PartitionDelivery<K, V>, ListenerHolder>();
   #revocation: Revocation | null = null;
+  #telling: ReadonlySet<PartitionDelivery<K, V>> = new Set();
   #rebalance: Progress | null = null;
-  #listeners = new Bounded();
+  #isClosed = false;
   #steps: Promise<void> = Promise.resolve();
 
   constructor(delivery: Delivery<K, V>, port: EnginePort, host: RebalanceHost<K, V>) {
     this.#delivery = delivery;
     this.#port = port;
     this.#host = host;
+    this.#starting = new Starting(delivery, port);
+    this.#listeners = new Listeners(host.maxPollIntervalMs);
+  }
+
+  /** Its `onRevoked` or `onLost` was called and has not returned: it is assigned until then. */
+  isTelling(delivery: PartitionDelivery<K, V>): boolean {
+    return this.#telling.has(delivery);
+  }
+
+  /** A listener was called and has not returned. */
+  get isListenerRunning(): boolean {
+    return this.#listeners.isRunning;
   }
 
   /** The group is on its way to a new assignment. */
@@ -77,21 +96,29 @@ export class Rebalances<K, V> {
   ): void {
     const rebalance = this.begins('a new assignment');
     if (isSettled) this.#rebalance = null;
-    for (const { topic, partition } of partitions) {
-      this.#starting.set(this.#delivery.assign(topic, partition, ++this.#lastEpoch), 'committed');
-    }
+    const holder = this.#host.subscription();
+    const added = partitions.map(({ topic, partition }) => {
+      const delivery = this.#delivery.assign(topic, partition, ++this.#lastEpoch);
+      this.#starting.add(delivery, 'committed');
+      this.#holders.set(delivery, holder);
+      return delivery;
+    });
     this.#after(async () => {
-      rebalance.assigned.push(...(await this.#tell('assigned', 'onAssigned', partitions)));
-      this.#start();
+      if (this.#isClosed) return;
+      this.#host.emit('assigned', added.map(named));
+      await this.#begin(added, holder);
+      rebalance.assigned.push(...added.map(named));
       if (!isSettled) return;
       const { beganAt, ...moved } = rebalance;
       this.#host.onRebalanced({ durationMs: performance.now() - beganAt, generation, memberId, ...moved });
     });
   }
 
-  /** The consumer is closed: no listener is waited for any more. */
+  /** The consumer is closed: no listener is called or waited for any more. */
   close(): void {
+    this.#isClosed = true;
     this.#listeners.close();
+    this.#revocation?.wake();
   }
 
   /** Runs `step` when no revocation is under way (any more): at once, where none is. */
@@ -101,13 +128,15 @@ export class Rebalances<K, V> {
   }
 
   /** A manual assignment: no listener, no group. */
-  assignManually(partitions: readonly (TopicPartition & { startAt: StartAt })[]): void {
-    for (const { topic, partition, startAt } of partitions) {
+  assignManually(partitions: readonly (TopicPartition & { startAt: StartAt })[]): PartitionDelivery<K, V>[] {
+    const added = partitions.map(({ topic, partition, startAt }) => {
       const delivery = this.#delivery.assign(topic, partition, ++this.#lastEpoch);
       if (typeof startAt === 'number') delivery.position = startAt;
-      this.#starting.set(delivery, startAt);
-    }
-    this.#start();
+      this.#starting.add(delivery, startAt);
+      return delivery;
+    });
+    this.#starting.start(added);
+    return added;
   }
 
   /** Acts at once: nothing that was fetched for the old position is handed out after this returns. */
@@ -115,8 +144,23 @@ export class Rebalances<K, V> {
     const position = typeof startAt === 'number' ? startAt : -1;
     this.#delivery.seek(delivery, ++this.#lastEpoch, position);
     this.handChanged();
-    if (this.#starting.has(delivery)) this.#starting.set(delivery, startAt);
-    else this.#port.send({ type: 'start', partitions: [positioned(delivery, startAt)] });
+    if (this.#starting.seek(delivery, startAt)) return;
+    this.#port.send({ type: 'start', partitions: [positioned(delivery, startAt)] });
+  }
+
+  /** Somebody waits for the position: it is looked up now, where reading has not begun and would do that. */
+  lookUp(delivery: PartitionDelivery<K, V>): void {
+    this.#starting.lookUp(delivery);
+  }
+
+  setPaused(deliveries: readonly PartitionDelivery<K, V>[], isPaused: boolean): void {
+    for (const delivery of deliveries) {
+      if (isPaused) this.#delivery.pause(delivery);
+      else this.#delivery.resume(delivery);
+    }
+    // The others are told when they begin.
+    const running = deliveries.filter(({ isStarting, isBlocked }) => !isStarting && !isBlocked).map(named);
+    this.#port.send({ type: isPaused ? 'pause' : 'resume', partitions: running });
   }
 
   /**
@@ -140,27 +184,66 @@ export class Rebalances<K, V> {
     this.#after(() => this.#revoke(revocation));
   }
 
-  /** The application has let go of something. */
+  /** The application has let go of something, or will not come back for more. */
   handChanged(): void {
     const revocation = this.#revocation;
-    if (revocation !== null && !this.#delivery.isAnyInHand(revocation.partitions)) revocation.wake();
+    if (revocation !== null && !this.#isWaitedFor(revocation)) revocation.wake();
+  }
+
+  /** The listener, then reading; or, where the listener has failed, the same again when the application reads again. */
+  async #begin(added: readonly PartitionDelivery<K, V>[], holder: ListenerHolder): Promise<void> {
+    const error = await this.#listeners.call('onAssigned', added, holder, () => this.#host.setUp(added));
+    if (error === null) {
+      this.#starting.start(added);
+      return;
+    }
+    this.#host.onListenerFailed(error, () => {
+      this.#after(async () => {
+        const left = added.filter((each) => !each.isBlocked && this.#delivery.get(each.topic, each.partition) === each);
+        if (left.length > 0 || added.length === 0) await this.#begin(left, holder);
+      });
+    });
   }
 
   async #revoke(revocation: Revocation): Promise<void> {
-    while (!isLost(revocation) && this.#delivery.isAnyInHand(revocation.partitions)) {
-      await new Promise<void>((resolve) => (revocation.wake = resolve));
-    }
+    await this.#untilLetGo(revocation);
     if (!isLost(revocation)) await this.#host.commitBeforeRevocation(this.#deliveries(revocation.partitions));
     const { rebalance, partitions: told } = revocation;
-    if (isLost(revocation)) rebalance.lost.push(...(await this.#tell('lost', 'onLost', told)));
-    else rebalance.revoked.push(...(await this.#tell('revoked', 'onRevoked', told)));
+    const event = isLost(revocation) ? 'lost' : 'revoked';
+    await this.#tell(event, told, rebalance);
     // Thrown out of the group while the listener ran: what had stayed until then is lost, too.
     const late = revocation.partitions.slice(told.length);
-    if (late.length > 0) rebalance.lost.push(...(await this.#tell('lost', 'onLost', late)));
-    for (const delivery of this.#deliveries(revocation.partitions)) this.#starting.delete(delivery);
+    if (late.length > 0) await this.#tell('lost', late, rebalance);
+    const known = this.#deliveries(revocation.partitions).filter((each) => this.#starting.forget(each));
+    if (known.length > 0) this.#port.send({ type: 'stop', partitions: known.map(named) });
     this.#delivery.remove(revocation.partitions);
     this.#revocation = null;
     this.#port.send({ type: 'revoked' });
+  }
+
+  /** Handlers and loops may end what they are at, within the time that the group has for its rebalance. */
+  async #untilLetGo(revocation: Revocation): Promise<void> {
+    if (!this.#isWaitedFor(revocation)) return;
+    const { maxPollIntervalMs } = this.#host;
+    let isTimeUp = false;
+    const timer = setTimeout(
+      () => {
+        isTimeUp = true;
+        revocation.wake();
+      },
+      maxPollIntervalMs - Math.min(REVOCATION_RESERVE_MS, maxPollIntervalMs / 5),
+    );
+    while (!isTimeUp && this.#isWaitedFor(revocation)) {
+      await new Promise<void>((resolve) => (revocation.wake = resolve));
+    }
+    clearTimeout(timer);
+    if (!this.#isWaitedFor(revocation)) return;
+    const held = ({ isInHand, running }: PartitionDelivery<K, V>): boolean => isInHand || running > 0;
+    this.#host.onGivenUp(this.#deliveries(revocation.partitions).filter(held));
+  }
+
+  #isWaitedFor({ lost, partitions }: Revocation): boolean {
+    return !lost && !this.#isClosed && this.#host.waitsForHand() && this.#delivery.isAnyInHand(partitions);
   }
 
   #deliveries(partitions: readonly TopicPartition[]): PartitionDelivery<K, V>[] {
@@ -169,36 +252,25 @@ export class Rebalances<K, V> {
       .filter((each) => each !== undefined);
   }
 
-  #start(): void {
-    const starting = [...this.#starting].filter(([delivery]) => !delivery.isBlocked);
-    this.#starting.clear();
-    this.#port.send({
-      type: 'start',
-      partitions: starting.map(([delivery, startAt]) => positioned(delivery, startAt)),
-    });
-    const paused = starting.map(([delivery]) => delivery).filter(({ isPaused }) => isPaused);
-    if (paused.length > 0)
-      this.#port.send({ type: 'pause', partitions: paused.map(({ topic, partition }) => ({ topic, partition })) });
-  }
-
-  async #tell(
-    event: 'assigned' | 'revoked' | 'lost',
-    name: keyof RebalanceListener,
-    partitions: readonly TopicPartition[],
-  ): Promise<TopicPartition[]> {
-    const copy = (): TopicPartition[] => partitions.map(({ topic, partition }) => ({ topic, partition }));
-    this.#host.emit(event, copy());
-    // Nothing to say about nothing, as in Java: an empty revocation calls no listener.
-    if (partitions.length === 0 && event !== 'assigned') return [];
-    const timeoutMs = this.#host.listenerTimeoutMs;
-    try {
-      const hasReturned = await this.#listeners.wait(this.#host.listener()[name]?.(copy()), timeoutMs);
-      if (!hasReturned)
-        this.#host.onListenerError(`${name} has not returned within maxPollIntervalMs (${timeoutMs} ms)`);
-    } catch (cause) {
-      this.#host.onListenerError(`${name} has thrown: ${messageOf(cause)}`, cause);
+  /** The event, then the listeners that have heard of the assignment of these. */
+  async #tell(event: 'revoked' | 'lost', partitions: readonly TopicPartition[], rebalance: Progress): Promise<void> {
+    if (this.#isClosed) return;
+    this.#host.emit(event, partitions.map(named));
+    const byHolder = new Map<ListenerHolder, TopicPartition[]>();
+    this.#telling = new Set(this.#deliveries(partitions));
+    for (const delivery of this.#telling) {
+      const holder = this.#holders.get(delivery) ?? this.#host.subscription();
+      const theirs = byHolder.get(holder);
+      if (theirs === undefined) byHolder.set(holder, [delivery]);
+      else theirs.push(delivery);
     }
-    return copy();
+    const name: keyof RebalanceListener = event === 'lost' ? 'onLost' : 'onRevoked';
+    for (const [holder, theirs] of byHolder) {
+      const error = await this.#listeners.call(name, theirs, holder);
+      if (error !== null) this.#host.onListenerFailed(error, null);
+    }
+    this.#telling = new Set();
+    rebalance[event].push(...partitions.map(named));
   }
 
   #after(step: () => Promise<void>): void {
@@ -209,11 +281,4 @@ export class Rebalances<K, V> {
 /** A function, for TypeScript does not expect the field to change during an `await`. */
 function isLost(revocation: Revocation): boolean {
   return revocation.lost;
-}
-
-function positioned(
-  { topic, partition, epoch }: TopicPartition & { epoch: number },
-  startAt: StartAt,
-): PositionedPartition {
-  return { topic, partition, epoch, startAt };
 }

@@ -1,4 +1,5 @@
-import type { KafkaError } from '../errors.ts';
+import { HandlerError, type KafkaError } from '../errors.ts';
+import type { TopicPartition } from '../fetch/partition.ts';
 import type { ConsumerEvents, RebalanceEvent } from './events.ts';
 import type { Logger } from './logger.ts';
 import type { LogLevel } from './port.ts';
@@ -7,6 +8,12 @@ import type { LogLevel } from './port.ts';
 const TROUBLE_REPEAT_MS = 10_000;
 /** So many different ones are remembered: with more than that within that time, the oldest is told again. */
 const MOST_TROUBLES = 1000;
+
+/** A partition whose records somebody still works on. */
+interface UnfinishedWork extends TopicPartition {
+  readonly position: number;
+  readonly ledger: { readonly oldestUnfinished: number };
+}
 
 export interface Listeners {
   emit<E extends keyof ConsumerEvents>(name: E, ...values: ConsumerEvents[E]): void;
@@ -54,6 +61,15 @@ export class Reporting {
   error(error: KafkaError): void {
     if (this.#listeners.hasListener('error')) this.tell('error', error);
     else this.log('warn', error.message);
+  }
+
+  /** So long were handlers waited for that hold back a revocation; the group does not wait any longer. */
+  givenUp(deliveries: readonly UnfinishedWork[], maxPollIntervalMs: number): void {
+    for (const { topic, partition, ledger, position } of deliveries) {
+      const offset = ledger.oldestUnfinished < 0 ? position : ledger.oldestUnfinished;
+      const text = `${topic}-${partition} is given back with offset ${offset} still in work: its handler has not ended within maxPollIntervalMs (${maxPollIntervalMs} ms), so whoever gets the partition consumes that record again`;
+      this.error(new HandlerError(text, { topic, partition, offset }));
+    }
   }
 
   /** Something failed that is tried again, and may fail many times a second. */

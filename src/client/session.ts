@@ -18,9 +18,10 @@ import { NO_MEMBERSHIP, type EngineEvent, type EnginePort } from './port.ts';
 import { PositionWaits } from './position-waits.ts';
 import { Reading } from './reading.ts';
 import { Metrics } from './metrics.ts';
-import { Rebalances, type RebalanceListener } from './rebalances.ts';
+import type { RebalanceListener } from './listeners.ts';
+import { Rebalances } from './rebalances.ts';
 import { Reporting, type Listeners } from './reporting.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { Subscriptions, type ManualPartition } from './subscriptions.ts';
 import type { Subscription } from './arguments.ts';
 import type { Settings } from './validate.ts';
 
@@ -69,16 +70,18 @@ export class Session<K, V> {
     const isSubscribed = (): boolean => this.#subscriptions.isSubscribed;
     this.#commits = new Commits<K, V>(settings, this.delivery, this.#engine, this.#reporting, isSubscribed);
     this.#rebalances = new Rebalances<K, V>(this.delivery, this.#engine, {
-      listener: () => this.handlers.listening(this.#subscriptions.listener),
+      subscription: () => this.#subscriptions.holder,
+      setUp: (deliveries) => this.handlers.setUp(deliveries),
+      waitsForHand: () => !this.reading.isPollInHand || (this.#subscriptions.isSubscribed && !this.#closing.hasBegun),
       commitBeforeRevocation: (partitions) => this.#commitFinished(partitions),
-      listenerTimeoutMs: settings.maxPollIntervalMs,
+      maxPollIntervalMs: settings.maxPollIntervalMs,
       emit: (name, partitions) => this.#reporting.tell(name, partitions),
       onRebalanced: (rebalance) => {
         this.metrics.rebalanced(rebalance);
         this.#reporting.rebalanced(rebalance);
       },
-      onListenerError: (text, cause) =>
-        this.#reporting.error(new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'ListenerError', cause })),
+      onListenerFailed: (error, again) => this.#listenerFailed(error, again),
+      onGivenUp: (deliveries) => this.#reporting.givenUp(deliveries, settings.maxPollIntervalMs),
     });
     this.#subscriptions = new Subscriptions<K, V>({
       settings,
@@ -129,18 +132,23 @@ export class Session<K, V> {
     return this.#subscriptions.topics;
   }
 
+  /** What `assignment()` gives. */
+  get assigned(): PartitionDelivery<K, V>[] {
+    return [...this.delivery.partitions].filter((each) => this.#isAssigned(each));
+  }
+
   subscribe(wanted: Subscription, listener: RebalanceListener): void {
-    this.#mustGoOn();
+    this.#mustBeOpen();
     this.#subscriptions.subscribe(wanted, listener);
   }
 
-  assign(partitions: readonly (TopicPartition & { startAt: StartAt })[]): void {
-    this.#mustGoOn();
+  assign(partitions: readonly ManualPartition[]): void {
+    this.#mustBeOpen();
     this.#subscriptions.assign(partitions);
   }
 
   unsubscribe(): void {
-    this.#mustGoOn();
+    this.#mustBeOpen();
     this.#subscriptions.unsubscribe();
   }
 
@@ -179,7 +187,9 @@ export class Session<K, V> {
   async position(partition: TopicPartition): Promise<number> {
     const find = (): PartitionDelivery<K, V> => {
       this.#mustGoOn();
-      return this.#assigned(partition, 'position()');
+      const delivery = this.#assigned(partition, 'position()');
+      if (delivery.position < 0 && delivery.failure === null) this.#rebalances.lookUp(delivery);
+      return delivery;
     };
     return this.#positions.until(find, this.settings.defaultApiTimeoutMs);
   }
@@ -192,11 +202,10 @@ export class Session<K, V> {
   setPaused(partitions: readonly TopicPartition[], paused: boolean): void {
     this.#mustGoOn();
     const where = paused ? 'pause()' : 'resume()';
-    for (const delivery of partitions.map((each) => this.#assigned(each, where))) {
-      if (paused) this.delivery.pause(delivery);
-      else this.delivery.resume(delivery);
-    }
-    this.#engine.send({ type: paused ? 'pause' : 'resume', partitions });
+    this.#rebalances.setPaused(
+      partitions.map((each) => this.#assigned(each, where)),
+      paused,
+    );
   }
 
   close(timeoutMs: number): Promise<CloseResult> {
@@ -219,8 +228,8 @@ export class Session<K, V> {
         this.#positioned(event);
         return;
       case 'partitionFailed': {
-        const delivery = this.#current(event);
-        if (delivery !== undefined) this.delivery.fail(delivery, event.error);
+        const delivery = this.delivery.get(event.topic, event.partition);
+        if (delivery?.epoch === event.epoch) this.delivery.fail(delivery, event.error);
         this.#positions.wake();
         return;
       }
@@ -252,6 +261,9 @@ export class Session<K, V> {
         }
         this.#rebalances.revoking(event.partitions, event.lost);
         this.#positions.wake();
+        return;
+      case 'unsubscribed':
+        this.#subscriptions.onUnsubscribed(event.id);
         return;
       case 'collect':
         this.#sendProgress();
@@ -307,7 +319,9 @@ export class Session<K, V> {
 
   #positioned(event: PositionEvent): void {
     const { topic, partition, offset: to, reset } = event;
-    const delivery = this.#current(event);
+    // Also of one that is being given back: its listener has asked.
+    const known = this.delivery.get(topic, partition);
+    const delivery = known?.epoch === event.epoch ? known : undefined;
     delivery?.startAt(to, event.isReset);
     if (delivery !== undefined && reset !== null && reset.reason !== 'noCommittedOffset')
       this.#reporting.tell('positionReset', { topic, partition, from: reset.from, to, reason: reset.reason });
@@ -315,10 +329,7 @@ export class Session<K, V> {
   }
 
   #onWaiting(): void {
-    for (const delivery of this.delivery.partitions) {
-      if (!delivery.isAtEnd || delivery.isEndReported || delivery.isPaused || delivery.isBlocked) continue;
-      delivery.isEndReported = true;
-      const { topic, partition, position: offset } = delivery;
+    for (const { topic, partition, position: offset } of this.delivery.takeEnded()) {
       this.#reporting.tell('partitionEnd', { topic, partition, offset });
     }
     // Thrown out of the group for not coming back: now it is back, and need not wait to be asked.
@@ -336,13 +347,31 @@ export class Session<K, V> {
 
   #assigned({ topic, partition }: TopicPartition, where: string): PartitionDelivery<K, V> {
     const delivery = this.delivery.get(topic, partition);
-    if (delivery !== undefined && !delivery.isBlocked) return delivery;
+    if (delivery !== undefined && this.#isAssigned(delivery)) return delivery;
     const text = `${where}: ${topic}-${partition} is not assigned to this consumer`;
     throw new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'NotAssignedError' });
   }
 
-  #mustGoOn(): void {
+  /** What is being given back is assigned for its listener, as in Java, and for nobody else. */
+  #isAssigned(delivery: PartitionDelivery<K, V>): boolean {
+    return !delivery.isBlocked || this.#rebalances.isTelling(delivery);
+  }
+
+  /** Thrown to the next read, which is where the application hears of it; while closing nobody reads any more. */
+  #listenerFailed(error: KafkaError, again: (() => void) | null): void {
+    if (this.#closing.hasBegun) return this.#reporting.error(error);
+    this.#reporting.log('error', error.message);
+    this.reading.raise(error, again);
+  }
+
+  #mustBeOpen(): void {
     if (this.#failure !== null) throw this.#failure;
     if (this.#closing.hasBegun) throw closedError();
+  }
+
+  #mustGoOn(): void {
+    if (this.#failure !== null) throw this.#failure;
+    // The listeners of the last revocation may still ask and say everything.
+    if (this.#closing.isClosed || (this.#closing.hasBegun && !this.#rebalances.isListenerRunning)) throw closedError();
   }
 }

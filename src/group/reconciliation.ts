@@ -12,6 +12,8 @@ export class Reconciliation {
   readonly #backOff: BackOff;
   /** `null` while the coordinator has not said any. */
   #target: TopicIdPartitionSet | null = null;
+  /** Something was given up since the last `assign`. */
+  #hasGivenUp = false;
   /** Ids of the target without a name. */
   #unresolved: readonly string[] = [];
   /** When metadata is asked about them again. */
@@ -33,6 +35,7 @@ export class Reconciliation {
   /** Outside of the group there is no target. */
   reset(): void {
     this.#target = null;
+    this.#hasGivenUp = false;
     this.#unresolved = [];
     this.#resolveAt = Infinity;
     this.#names.clear();
@@ -78,18 +81,25 @@ export class Reconciliation {
     if (removed.length > 0) {
       if (member.state !== 'reconciling') member.moveTo('reconciling', counts);
       member.revoke(removed);
+      this.#hasGivenUp = true;
     } else if (added.length > 0) {
       if (member.state !== 'reconciling') member.moveTo('reconciling', counts);
       if (!member.mayTakeOn) return; // the answer, or that of the next heartbeat, goes on here
-      member.assign(added);
+      this.#assign(added);
       this.acknowledge('has taken on what is new', now);
     } else {
-      // An application hears of its first assignment also where that is empty, as in Java.
-      if (isJoining) member.assign([]);
       const isThere = this.#unresolved.length === 0;
+      // An application hears of its first assignment also where that is empty, and of the end of a rebalance that has
+      // only taken away, as in Java.
+      if (isJoining || (isThere && this.#hasGivenUp)) this.#assign([]);
       if (isThere && member.state !== 'stable') member.moveTo('stable', `owns ${member.owned.length} partitions`);
       if (!isThere && member.state !== 'reconciling') member.moveTo('reconciling', counts);
     }
+  }
+
+  #assign(added: readonly OwnedPartition[]): void {
+    this.#hasGivenUp = false;
+    this.#member.assign(added);
   }
 
   /** What is owned has changed: the next heartbeat says so, at once. */

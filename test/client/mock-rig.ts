@@ -1,7 +1,7 @@
 /** A mock cluster with the topic `t`, and consumers of the group `g` on it, closed after each test. */
-import { Consumer, type ConsumerOptions } from '../../src/index.ts';
+import { Consumer } from '../../src/index.ts';
 import { MockCluster } from '../../src/testing/index.ts';
-import { cleanups } from './consumer-rig.ts';
+import { cleanups, type TestOptions } from './consumer-rig.ts';
 
 export class MockRig {
   readonly kafka: MockCluster;
@@ -24,10 +24,10 @@ export class MockRig {
     return new MockRig(kafka);
   }
 
-  consumer(options: Partial<ConsumerOptions> = {}): Consumer {
+  consumer({ isAlone = false, ...options }: TestOptions = {}): Consumer {
     const consumer = new Consumer({
       bootstrapServers: this.kafka.bootstrapServers,
-      groupId: 'g',
+      ...(isAlone ? {} : { groupId: 'g' }),
       autoOffsetReset: 'earliest',
       // In the consumer protocol it is the broker's to say.
       ...(options.groupProtocol === 'consumer' ? {} : { heartbeatIntervalMs: 30 }),
@@ -40,7 +40,7 @@ export class MockRig {
     return consumer;
   }
 
-  subscribed(options: Partial<ConsumerOptions> = {}): Consumer {
+  subscribed(options: TestOptions = {}): Consumer {
     const consumer = this.consumer(options);
     consumer.subscribe(['t']);
     return consumer;

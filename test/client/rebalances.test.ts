@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { RebalanceEvent } from '../../src/client/events.ts';
 import type { EngineCommand } from '../../src/client/port.ts';
-import { Rebalances, type RebalanceListener } from '../../src/client/rebalances.ts';
+import type { ListenerHolder, RebalanceListener } from '../../src/client/listeners.ts';
+import { Rebalances } from '../../src/client/rebalances.ts';
 import { batch, DeliveryRig, type Bytes } from './partition-rig.ts';
 
 const tp = (partition: number): { topic: string; partition: number } => ({ topic: 't', partition });
@@ -13,7 +14,10 @@ class RebalanceRig extends DeliveryRig {
   readonly story: string[] = [];
   readonly commands: EngineCommand[] = [];
   readonly rebalanced: RebalanceEvent[] = [];
-  listener: RebalanceListener = {};
+  holder: ListenerHolder = { listener: {} };
+  /** What the listener that failed last waits for: the application reads again. */
+  readAgain: (() => void) | null = null;
+  waitsForHand = true;
   commit: () => Promise<void> = () => Promise.resolve();
   readonly rebalances: Rebalances<Bytes, Bytes> = new Rebalances(
     this.delivery,
@@ -25,18 +29,28 @@ class RebalanceRig extends DeliveryRig {
       },
     },
     {
-      listener: () => this.listener,
+      subscription: () => this.holder,
+      setUp: () => undefined,
+      waitsForHand: () => this.waitsForHand,
       commitBeforeRevocation: async () => {
         this.story.push('commit');
         await this.commit();
       },
       emit: (name, partitions) =>
         this.story.push(`event ${name}:${partitions.map(({ partition }) => partition).join()}`),
-      onListenerError: (text) => this.story.push(text),
+      onListenerFailed: ({ message }, again) => {
+        this.story.push(message);
+        this.readAgain = again;
+      },
+      onGivenUp: (deliveries) => this.story.push(`given up:${deliveries.map(({ partition }) => partition).join()}`),
       onRebalanced: (rebalance) => this.rebalanced.push(rebalance),
-      listenerTimeoutMs: 300_000,
+      maxPollIntervalMs: 300_000,
     },
   );
+
+  set listener(listener: RebalanceListener) {
+    this.holder.listener = listener;
+  }
 
   /** Assigned and started, with three records of partition 0 buffered. */
   async running(): Promise<void> {
@@ -101,12 +115,72 @@ describe('assignment', () => {
       'stop:0',
       'event assigned:0',
       'onAssigned has thrown: at once',
-      'start:',
       'commit',
       'event revoked:0',
       'onRevoked has thrown: later',
       'revoked',
     ]);
+  });
+
+  it('each begins when its own listener has returned, not with an earlier one', async () => {
+    const rig = new RebalanceRig();
+    const gates = [gate(), gate()];
+    rig.listener = { onAssigned: ([first]) => gates[first?.partition ?? 0]?.opened };
+    rig.rebalances.assigned([tp(0)], SETTLED);
+    rig.rebalances.assigned([tp(1)], SETTLED);
+    await turn();
+    gates[0]?.open();
+    await turn();
+    expect(rig.story).toEqual(['event assigned:0', 'start:0', 'event assigned:1']);
+    gates[1]?.open();
+    await turn();
+    expect(rig.story.slice(3)).toEqual(['start:1']);
+  });
+
+  it('a listener that has failed is called again when the application reads again, for what is still there', async () => {
+    const rig = new RebalanceRig();
+    const calls: string[] = [];
+    let failures = 2;
+    rig.listener = {
+      onAssigned: (partitions) => {
+        calls.push(partitions.map(({ partition }) => partition).join());
+        if (failures-- > 0) throw new Error('no database');
+      },
+    };
+    rig.rebalances.assigned([tp(0), tp(1)], SETTLED);
+    await turn();
+    expect(rig.story).toEqual(['event assigned:0,1', 'onAssigned has thrown: no database']);
+    rig.rebalances.revoking([tp(1)], false);
+    await turn();
+    rig.story.length = 0;
+    rig.readAgain?.();
+    await turn();
+    expect(rig.story).toEqual(['onAssigned has thrown: no database']);
+    rig.readAgain?.();
+    await turn();
+    expect(rig.story.slice(1)).toEqual(['start:0']);
+    expect(calls).toEqual(['0,1', '0', '0']);
+  });
+
+  it('a position asked for in the listener is looked up at once, and nothing is fetched before the listener returns', async () => {
+    const rig = new RebalanceRig();
+    const { opened, open } = gate();
+    rig.listener = { onAssigned: () => opened };
+    rig.rebalances.assigned([tp(0), tp(1), tp(2)], SETTLED);
+    await turn();
+    const [zero, one] = [0, 1].map((partition) => rig.delivery.get('t', partition));
+    if (zero === undefined || one === undefined) throw new Error('not assigned');
+    rig.rebalances.lookUp(zero);
+    rig.rebalances.lookUp(zero);
+    rig.rebalances.lookUp(one);
+    rig.rebalances.seek(one, 'latest');
+    rig.rebalances.setPaused([zero], true);
+    rig.rebalances.setPaused([zero], false);
+    expect(rig.story.slice(1)).toEqual(['start:0', 'pause:0', 'start:1', 'pause:1', 'pause:', 'resume:']);
+    open();
+    await turn();
+    expect(rig.story.slice(7)).toEqual(['start:1,2', 'resume:0,1']);
+    expect(rig.commands.at(-2)).toMatchObject({ partitions: [{ startAt: 'latest' }, { startAt: 'committed' }] });
   });
 
   it('a seek while running starts anew at once, with a newer epoch', async () => {
@@ -162,7 +236,7 @@ describe('revocation, in the order of the protocol', () => {
     expect(rig.story).toEqual(['event assigned:0', 'stop:0']);
     open();
     await turn();
-    expect(rig.story.slice(2)).toEqual(['start:', 'commit', 'event revoked:0', 'revoked']);
+    expect(rig.story.slice(2)).toEqual(['commit', 'event revoked:0', 'revoked']);
   });
 
   it('lost: no commit, onLost', async () => {
@@ -239,6 +313,59 @@ describe('revocation, in the order of the protocol', () => {
     expect([...rig.delivery.partitions]).toEqual([]);
   });
 
+  it('handlers that do not end are given up in time for the rebalance, told of, and what is finished is committed', async () => {
+    vi.useFakeTimers();
+    try {
+      const rig = new RebalanceRig();
+      rig.rebalances.assigned([tp(0), tp(1)], SETTLED);
+      await vi.advanceTimersByTimeAsync(0);
+      const partition = rig.delivery.get('t', 0);
+      if (partition === undefined) throw new Error('not assigned');
+      rig.delivery.beginWork(partition);
+      rig.story.length = 0;
+      rig.rebalances.revoking([tp(0), tp(1)], false);
+      await vi.advanceTimersByTimeAsync(294_999);
+      expect(rig.story).toEqual(['stop:0,1']);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(rig.story.slice(1)).toEqual(['given up:0', 'commit', 'event revoked:0,1', 'revoked']);
+      expect(rig.delivery.hasInHand).toBe(false);
+      rig.delivery.endWork(partition); // the handler ends after all: it is nobody's any more
+      expect(rig.committable()).toEqual({});
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('what poll() gave is not waited for once the application will not come back', async () => {
+    const rig = new RebalanceRig();
+    await rig.running();
+    rig.delivery.nextRecord();
+    rig.rebalances.revoking([tp(0), tp(1)], false);
+    await turn();
+    expect(rig.story).toEqual(['stop:0,1']);
+    rig.waitsForHand = false;
+    rig.rebalances.handChanged();
+    await turn();
+    expect(rig.story.slice(1)).toEqual(['commit', 'event revoked:0,1', 'revoked']);
+  });
+
+  it('is told to whom the partitions were given; a new subscription has its own listener', async () => {
+    const rig = new RebalanceRig();
+    const told: string[] = [];
+    const listenerOf = (name: string): RebalanceListener => ({ onRevoked: () => told.push(name) });
+    rig.listener = listenerOf('the first');
+    await rig.running();
+    rig.holder = { listener: listenerOf('the second') };
+    rig.rebalances.assigned([tp(2)], SETTLED);
+    rig.rebalances.revoking([tp(0), tp(1)], false);
+    await turn();
+    expect(told).toEqual(['the first']);
+    rig.rebalances.revoking([tp(2)], false);
+    await turn();
+    expect(told).toEqual(['the first', 'the second']);
+  });
+
   it('of nothing calls no listener', async () => {
     const rig = new RebalanceRig();
     rig.listener = { onRevoked: () => expect.unreachable() };
@@ -274,10 +401,10 @@ describe('listeners that do not come back', () => {
       expect(rig.story).toEqual(['event assigned:0']);
       await vi.advanceTimersByTimeAsync(1);
       const late = 'has not returned within maxPollIntervalMs (300000 ms)';
-      expect(rig.story).toEqual(['event assigned:0', `onAssigned ${late}`, 'start:0']);
+      expect(rig.story).toEqual(['event assigned:0', `onAssigned ${late}`]);
       rig.rebalances.revoking([tp(0)], false);
       await vi.advanceTimersByTimeAsync(300_000);
-      expect(rig.story.slice(3)).toEqual(['stop:0', 'commit', 'event revoked:0', `onRevoked ${late}`, 'revoked']);
+      expect(rig.story.slice(2)).toEqual(['stop:0', 'commit', 'event revoked:0', `onRevoked ${late}`, 'revoked']);
       expect(vi.getTimerCount()).toBe(0);
     } finally {
       vi.useRealTimers();
@@ -300,6 +427,47 @@ describe('listeners that do not come back', () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+});
+
+describe('after close()', () => {
+  it('no listener is called any more', async () => {
+    const rig = new RebalanceRig();
+    await rig.running();
+    rig.listener = { onRevoked: () => expect.unreachable(), onAssigned: () => expect.unreachable() };
+    const commit = gate();
+    rig.commit = () => commit.opened;
+    rig.rebalances.revoking([tp(0), tp(1)], false);
+    rig.rebalances.assigned([tp(2)], SETTLED);
+    await turn();
+    rig.rebalances.close();
+    commit.open();
+    await turn();
+    expect(rig.story).toEqual(['stop:0,1', 'commit', 'revoked']);
+  });
+
+  it('nothing that is in hand is waited for any more', async () => {
+    const rig = new RebalanceRig();
+    await rig.running();
+    rig.delivery.nextRecord();
+    rig.rebalances.revoking([tp(0)], false);
+    await turn();
+    rig.rebalances.close();
+    await turn();
+    expect(rig.story.at(-1)).toBe('revoked');
+  });
+});
+
+describe('a loss', () => {
+  it('is told as a revocation where there is no onLost, as in Java', async () => {
+    const rig = new RebalanceRig();
+    await rig.running();
+    const told: number[] = [];
+    rig.listener = { onRevoked: (partitions) => told.push(...partitions.map(({ partition }) => partition)) };
+    rig.rebalances.revoking([tp(0), tp(1)], true);
+    await turn();
+    expect(told).toEqual([0, 1]);
+    expect(rig.story).toEqual(['stop:0,1', 'event lost:0,1', 'revoked']);
   });
 });
 
