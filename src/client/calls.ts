@@ -5,6 +5,10 @@ export class Calls<T> {
   #waiting = new Map<number, { resolve: (value: T) => void; reject: (error: KafkaError) => void }>();
   #lastId = 0;
 
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0;
+  }
+
   /** @param send gets the id that the answer will carry */
   start(send: (id: number) => void): Promise<T> {
     const id = ++this.#lastId;

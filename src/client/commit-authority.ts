@@ -22,6 +22,7 @@ export class CommitAuthority {
 
   revoke({ partitions, lost, memberId, generation }: Given & { lost: boolean }): void {
     this.#revoking = partitions;
+    this.#commits.committer.revoking(partitions);
     if (lost) this.#lose();
     // A member that leaves in the middle of a rebalance commits for the generation that it is still in.
     else this.#commits.committer.setMembership({ memberId, generation });
@@ -30,6 +31,7 @@ export class CommitAuthority {
 
   revoked(): void {
     this.#revoking = [];
+    this.#commits.perform(this.#commits.committer.revoked());
   }
 
   assign({ partitions, added, memberId, generation, isSettled = true }: Assigned): void {

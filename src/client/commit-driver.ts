@@ -46,6 +46,9 @@ export class CommitDriver {
         case 'fenced':
           this.#onFenced(action.errorCode, action.membership);
           break;
+        case 'log':
+          this.#engine.emit(action);
+          break;
         case 'commitDone':
           this.#engine.emit({ type: 'committed', id: action.id, committed: action.committed, error: action.error });
           break;

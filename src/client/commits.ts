@@ -1,5 +1,5 @@
 import { backoffMs } from '../backoff.ts';
-import type { OffsetToCommit } from '../commit/committer.ts';
+import type { CommitPurpose, OffsetToCommit } from '../commit/committer.ts';
 import {
   CLIENT_ERROR_CODES,
   ConfigError,
@@ -25,8 +25,6 @@ const CLOSE_PATIENCE_MS = 1000;
 /** So long `forEach` and `run` wait at their end for the commit of what was finished. */
 const HANDLERS_COMMIT_MS = 5000;
 
-type Purpose = 'call' | 'auto' | 'async' | 'revoke';
-
 /** What becomes of a `commitAsync`: `null` and what was committed, or the error. */
 export type CommitCallback = (error: KafkaError | null, offsets: TopicPartitionOffset[]) => unknown;
 
@@ -49,7 +47,7 @@ export class Commits<K, V> {
   #isAutoCommitting = false;
   #failedAutoCommits = 0;
   /** In the order of the calls, which is that of the callbacks. */
-  #asyncs: AsyncCommit[] = [];
+  readonly #asyncs = new Set<AsyncCommit>();
 
   /** @param isSubscribed what is not assigned then belongs to another member */
   constructor(
@@ -71,7 +69,7 @@ export class Commits<K, V> {
     this.#mustHaveGroup('commit()');
     const { offsets, mayGoBack } = this.#offsetsOf(targets);
     // Also without anything to send: what was sent before comes first.
-    if (offsets.length === 0 && this.#asyncs.length === 0) return;
+    if (offsets.length === 0 && this.#asyncs.size === 0) return;
     await this.#send(offsets, 'call', this.#settings.defaultApiTimeoutMs, mayGoBack);
   }
 
@@ -80,7 +78,7 @@ export class Commits<K, V> {
     this.#mustHaveGroup('commitAsync()');
     const { offsets, mayGoBack } = this.#offsetsOf(targets);
     const commit: AsyncCommit = { callback, offsets };
-    this.#asyncs.push(commit);
+    this.#asyncs.add(commit);
     const settle = (error: KafkaError | null): void => {
       commit.error = error;
       this.#tellAsyncs();
@@ -114,8 +112,9 @@ export class Commits<K, V> {
     const offsets = await this.#lookups.startWithin(timeoutMs, error, (id) =>
       this.#engine.send({ type: 'fetchCommitted', id, partitions, timeoutMs }),
     );
+    const byKey = new Map(offsets.map((each) => [partitionKey(each.topic, each.partition), each]));
     return partitions.map(({ topic, partition }) => {
-      const found = offsets.find((each) => each.topic === topic && each.partition === partition);
+      const found = byKey.get(partitionKey(topic, partition));
       if (found === undefined || found.offset < 0)
         return { topic, partition, offset: null, leaderEpoch: -1, metadata: null };
       return { topic, partition, offset: found.offset, leaderEpoch: found.leaderEpoch, metadata: found.metadata };
@@ -141,14 +140,17 @@ export class Commits<K, V> {
     }
   }
 
-  /** On revocation and on close. A failure is told, and means that these records will be consumed again. */
+  /**
+   * On revocation and on close: also waits for the commits of these partitions that are under way, for what is sent later may overwrite
+   * what their next owner commits. A failure is told, and means that these records will be consumed again.
+   */
   async beforeRevocation(partitions: readonly PartitionDelivery<K, V>[], deadline = Infinity): Promise<void> {
     const offsets = this.#settings.enableAutoCommit ? this.#delivery.uncommitted(partitions) : [];
-    if (offsets.length === 0 && this.#asyncs.length === 0) return;
+    if (offsets.length === 0 && this.#pending.isEmpty) return;
     const { defaultApiTimeoutMs, maxPollIntervalMs } = this.#settings;
     const timeoutMs = Math.max(0, Math.min(defaultApiTimeoutMs, maxPollIntervalMs, deadline - performance.now()));
     try {
-      await this.#send(offsets, 'revoke', timeoutMs);
+      await this.#send(offsets, partitions.length > 0 ? 'revoke' : 'close', timeoutMs);
     } catch (error) {
       this.#reporting.log('warn', `not committed, so consumed again by whoever gets them: ${messageOf(error)}`);
     }
@@ -162,9 +164,9 @@ export class Commits<K, V> {
     const offsets = this.#settings.enableAutoCommit ? this.#delivery.uncommitted() : [];
     const patienceMs = 2 * this.#settings.heartbeatIntervalMs + CLOSE_PATIENCE_MS;
     const timeoutMs = Math.min(patienceMs, deadline - performance.now());
-    if (offsets.length === 0 || timeoutMs <= 0) return;
+    if ((offsets.length === 0 && this.#asyncs.size === 0) || timeoutMs <= 0) return;
     try {
-      await this.#send(offsets, 'call', timeoutMs);
+      await this.#send(offsets, 'close', timeoutMs);
     } catch (error) {
       this.#reporting.log(
         'info',
@@ -205,7 +207,7 @@ export class Commits<K, V> {
 
   async #send(
     offsets: readonly OffsetToCommit[],
-    purpose: Purpose,
+    purpose: CommitPurpose,
     timeoutMs: number,
     mayGoBack = false,
   ): Promise<void> {
@@ -258,9 +260,10 @@ export class Commits<K, V> {
   }
 
   #tellAsyncs(): void {
-    for (let first = this.#asyncs[0]; first?.error !== undefined; first = this.#asyncs[0]) {
-      this.#asyncs.shift();
+    for (const first of this.#asyncs) {
       const { callback, error, offsets } = first;
+      if (error === undefined) return;
+      this.#asyncs.delete(first);
       if (callback === undefined) {
         if (error !== null) this.#reporting.trouble(error);
         continue;

@@ -296,8 +296,7 @@ export class Engine implements EnginePort, EngineContext {
       id: command.id,
       offsets: command.offsets,
       deadline: now + command.timeoutMs,
-      mayWaitForRejoin: command.purpose === 'call',
-      isRetried: command.purpose === 'call' || command.purpose === 'revoke',
+      purpose: command.purpose,
       mayGoBack: command.mayGoBack === true,
     });
   }

@@ -1,4 +1,4 @@
-import type { OffsetToCommit } from '../commit/committer.ts';
+import type { CommitPurpose, OffsetToCommit } from '../commit/committer.ts';
 import type { KafkaError } from '../errors.ts';
 import type { BrokerMetrics } from './metrics.ts';
 import type {
@@ -48,16 +48,15 @@ export type EngineCommand =
   /** The answer to `collect`: whether the application waits for records, and how often it has come for some. */
   | { type: 'progress'; isWaiting: boolean; polls: number }
   /**
-   * `call`: retried until `timeoutMs` have passed. `auto`, `async`: tried once. `revoke`: retried, but a rebalance waits for it, so
-   * it cannot wait for the rebalance. Answered by `committed` with the same id, in the order of sending among those of one
-   * purpose; without offsets, when all before it are.
+   * Answered by `committed` with the same id: when the fate of each offset is known and all `async` ones before it are answered, or when
+   * `timeoutMs` have passed. `revoke` also waits for the calls before it about what is being revoked.
    */
   | {
       type: 'commit';
       id: number;
       offsets: readonly OffsetToCommit[];
       timeoutMs: number;
-      purpose: 'call' | 'auto' | 'async' | 'revoke';
+      purpose: CommitPurpose;
       /** These as they are, also where more is committed already. */
       mayGoBack?: boolean;
     }

@@ -1,17 +1,24 @@
 import { backoffMs } from '../backoff.ts';
-import { FencedError, KafkaError, RequestTimeoutError } from '../errors.ts';
-import { kafkaErrorOf } from '../protocol/error-codes.ts';
+import { FencedError, type KafkaError } from '../errors.ts';
+import { ERROR_CODES } from '../protocol/error-codes.ts';
+import { Chains, type Sending } from './chains.ts';
+import { type CommitFate, commitFateOf, concernsMembership } from './fates.ts';
+import {
+  type Acknowledged,
+  type Cause,
+  type CommitJob,
+  type Entry,
+  keyOf,
+  keysOf,
+  named,
+  type OffsetToCommit,
+  POLICIES,
+  type Running,
+} from './jobs.ts';
+import { MissingTopics } from './missing-topics.ts';
+import { type CommitDone, OpenJobs } from './open-jobs.ts';
 
-export interface OffsetToCommit {
-  topic: string;
-  partition: number;
-  /** The next offset to be consumed. */
-  offset: number;
-  /** −1 for unknown. */
-  leaderEpoch: number;
-  /** A string of the application's own, kept with the offset. */
-  metadata: string;
-}
+export type { CommitJob, CommitPurpose, OffsetToCommit } from './jobs.ts';
 
 /** In whose name offsets are committed; generation −1 and an empty member id for a manual assignment. */
 export interface Membership {
@@ -19,27 +26,12 @@ export interface Membership {
   generation: number;
 }
 
-export interface CommitJob {
-  readonly id: number;
-  readonly offsets: readonly OffsetToCommit[];
-  /** Retriable errors are retried until then, by the same clock as `now`. */
-  readonly deadline: number;
-  /** False for the commits that a rebalance waits for: they cannot wait for the rebalance in turn. */
-  readonly mayWaitForRejoin: boolean;
-  /** False: the first error is final (the next automatic commit carries newer offsets anyway). */
-  readonly isRetried: boolean;
-  /**
-   * True: these offsets as they are, also where that is back. Default false: where more was acknowledged since the partition was
-   * positioned, this much is committed already and is left out.
-   */
-  readonly mayGoBack?: boolean;
-}
-
 export type CommitAction =
   | { type: 'sendCommit'; requestId: number; membership: Membership; offsets: OffsetToCommit[] }
-  | { type: 'commitDone'; id: number; committed: OffsetToCommit[]; error: KafkaError | null }
+  | CommitDone
   | { type: 'coordinatorLost' }
-  | { type: 'fenced'; errorCode: number; membership: Membership };
+  | { type: 'fenced'; errorCode: number; membership: Membership }
+  | { type: 'log'; level: 'warn'; message: string };
 
 export interface CommitAnswer {
   topic: string;
@@ -53,32 +45,34 @@ export interface CommitterSettings {
   random: () => number;
 }
 
-interface Running extends CommitJob {
-  left: OffsetToCommit[];
-  done: OffsetToCommit[];
-  /** What some of its offsets have failed with, while others are still to be sent again. */
-  error: KafkaError | null;
-  attempts: number;
-  retryAt: number;
-  /** How often each of its partitions had been positioned when the call came. */
-  eras: ReadonlyMap<string, number>;
+interface Request {
+  readonly requestId: number;
+  readonly membership: Membership;
+  readonly sendings: readonly Sending[];
 }
 
 /**
- * Sends commits one after the other, in the order of the calls, so that an older offset never overwrites a newer one.
- * No I/O: `plan(now)` says what to send; the answers come in by `answered` and `failed`. Error codes: semantics §3, §7.
+ * Commits offsets, one request at a time. Of a partition they go out in the order of the calls, so that an older offset never
+ * overwrites a newer one; a request takes along whatever is due, of all jobs, and an offset stands for the older ones that wait for the
+ * same partition. What has to be tried again waits for its back-off, and holds up no other partition.
+ * No I/O: `plan(now)` says what to send; the answers come in by `answered` and `failed`. Error codes: fates.ts.
  */
 export class Committer {
-  #settings: CommitterSettings;
-  #queue: Running[] = [];
-  #inFlight: { requestId: number; membership: Membership; job: Running } | null = null;
+  readonly #settings: CommitterSettings;
+  readonly #jobs = new OpenJobs();
+  readonly #chains = new Chains();
+  readonly #missing = new MissingTopics();
+  #request: Request | null = null;
+  /** How many partitions a request may name: fewer where the broker found one too large. */
+  #limit = Infinity;
   /** How often a partition was positioned: what was committed before the last time says nothing about what may come after it. */
-  #eras = new Map<string, number>();
-  /** What was acknowledged last of each partition, and in which era that was asked for. */
-  #acknowledged = new Map<string, { readonly era: number; readonly offset: number }>();
+  readonly #eras = new Map<string, number>();
+  /** What was acknowledged last of each partition. */
+  readonly #acknowledged = new Map<string, Acknowledged>();
   #membership: Membership | null = null;
   /** Thrown out of the group, and not on the way back yet: why nothing can be committed. */
   #expulsion: KafkaError | null = null;
+  #revoking: ReadonlySet<string> = new Set();
   #lastRequestId = 0;
 
   constructor(settings: CommitterSettings) {
@@ -86,25 +80,43 @@ export class Committer {
   }
 
   get isIdle(): boolean {
-    return this.#queue.length === 0;
+    return this.#jobs.isEmpty;
   }
 
   commit(job: CommitJob): void {
-    this.#queue.push({
-      ...job,
-      left: [...job.offsets],
-      done: [],
-      error: null,
-      attempts: 0,
-      retryAt: 0,
-      eras: new Map(job.offsets.map((each) => [keyOf(each), this.#eras.get(keyOf(each)) ?? 0])),
-    });
+    if (this.#jobs.isEmpty) {
+      this.#chains.clear();
+      this.#limit = Infinity;
+    }
+    const running = this.#jobs.add(job);
+    if (job.purpose === 'revoke') this.#awaitCalls(running);
+    for (const offset of job.offsets) {
+      const key = keyOf(offset);
+      const sent = { offset, mayGoBack: job.mayGoBack === true, era: this.#eras.get(key) ?? 0 };
+      const entry: Entry = { job: running, key, sent, isAwaited: this.#revoking.has(key), isOver: false };
+      running.left.add(entry);
+      this.#chains.add(entry);
+    }
   }
 
   /** Reading begins anew there, by an assignment or a seek. */
   positioned(topic: string, partition: number): void {
     const key = keyOf({ topic, partition });
     this.#eras.set(key, (this.#eras.get(key) ?? 0) + 1);
+    this.#missing.forget(key);
+  }
+
+  /** The application is giving these up: a rebalance waits for what is committed of them. */
+  revoking(partitions: Iterable<{ topic: string; partition: number }>): void {
+    this.#revoking = new Set(Array.from(partitions, keyOf));
+    for (const key of this.#revoking) for (const entry of this.#chains.entries(key)) entry.isAwaited = true;
+  }
+
+  /** It has given them up: what is left of theirs must not overwrite what their next owner commits. */
+  revoked(): CommitAction[] {
+    const gone = this.#revoking;
+    this.#revoking = new Set();
+    return gone.size === 0 ? [] : this.#fence(({ key }) => gone.has(key));
   }
 
   /**
@@ -114,21 +126,12 @@ export class Committer {
    */
   setMembership(
     membership: Membership | null,
-    isOwned: (topic: string, partition: number) => boolean = () => true,
+    isOwned?: (topic: string, partition: number) => boolean,
   ): CommitAction[] {
     this.#membership = membership;
     this.#expulsion = null;
-    if (membership === null) return [];
-    const actions: CommitAction[] = [];
-    for (const job of [...this.#queue]) {
-      const gone = job.left.filter((offset) => !isOwned(offset.topic, offset.partition));
-      if (gone.length === 0) continue;
-      job.left = job.left.filter((offset) => isOwned(offset.topic, offset.partition));
-      const text = `not committed, the group has given the partitions to another member: ${names(gone)}`;
-      job.error ??= new FencedError(text, { code: 22, name: 'ILLEGAL_GENERATION', api: 'OffsetCommit' });
-      if (job.left.length === 0) this.#finish(job, null, actions);
-    }
-    return actions;
+    if (membership === null || isOwned === undefined) return [];
+    return this.#fence(({ sent: { offset } }) => !isOwned(offset.topic, offset.partition));
   }
 
   /** The group has gone on without this member: what is queued fails, and what comes until the next `setMembership`. */
@@ -140,148 +143,150 @@ export class Committer {
 
   /** Ends what is queued: the group is left for good, or the consumer closes. */
   failAll(error: KafkaError): CommitAction[] {
-    const actions: CommitAction[] = [];
-    for (const job of [...this.#queue]) this.#finish(job, error, actions);
-    return actions;
+    this.#jobs.endAll(error);
+    return this.#jobs.takeEnded();
   }
 
   deadline(): number {
-    let deadline = Infinity;
-    for (const job of this.#queue) deadline = Math.min(deadline, job.deadline);
-    const head = this.#queue[0];
-    if (head !== undefined && this.#inFlight === null && this.#membership !== null)
-      deadline = Math.min(deadline, head.retryAt);
-    return deadline;
+    const isSending = this.#request === null && this.#membership !== null;
+    return Math.min(this.#jobs.deadline, isSending && !this.isIdle ? this.#chains.dueAt : Infinity);
   }
 
   plan(now: number): CommitAction[] {
-    const actions: CommitAction[] = [];
     if (this.#expulsion !== null) return this.failAll(this.#expulsion);
-    for (const job of [...this.#queue]) {
-      if (now < job.deadline) continue;
-      const text = `the offsets were not committed in time: ${names(job.left)}`;
-      this.#finish(job, new RequestTimeoutError(text, { api: 'OffsetCommit' }), actions);
-    }
-    const head = this.#queue[0];
-    if (head === undefined || this.#inFlight !== null) return actions;
-    this.#leaveOutCommitted(head);
-    if (head.left.length === 0) {
-      this.#finish(head, null, actions);
-      return [...actions, ...this.plan(now)];
-    }
-    if (head.retryAt > now) return actions;
-    if (this.#membership === null) {
-      if (this.#mayWait(head)) return actions;
-      this.#finish(head, kafkaErrorOf(27, { api: 'OffsetCommit', context: names(head.left) }), actions);
-      return [...actions, ...this.plan(now)];
-    }
-    const requestId = ++this.#lastRequestId;
-    this.#inFlight = { requestId, membership: this.#membership, job: head };
-    actions.push({ type: 'sendCommit', requestId, membership: this.#membership, offsets: head.left });
-    return actions;
+    const actions: CommitAction[] = [];
+    this.#jobs.expire(now);
+    if (this.#membership === null) this.#jobs.refuse();
+    else if (this.#request === null) this.#send(this.#membership, now, actions);
+    return [...this.#jobs.takeEnded(), ...actions];
   }
 
   /** No answer came: the connection to the coordinator broke, timed out or could not be made. */
   failed(requestId: number, error: KafkaError, now: number): CommitAction[] {
-    const job = this.#take(requestId);
-    if (job === null) return [];
-    const actions: CommitAction[] = [];
-    if (error.retriable && job.isRetried) this.#retry(job, now);
-    else this.#finish(job, error, actions);
-    return actions;
+    for (const { key, sent, entries } of this.#take(requestId)?.sendings ?? []) {
+      for (const entry of entries) {
+        if (entry.isOver) continue;
+        if (error.retriable && POLICIES[entry.job.purpose].isRetried) {
+          entry.sent = sent; // it may have reached the broker, and nothing older may come after it
+          this.#retry(entry.job, error, now);
+        } else this.#jobs.giveUp(entry, error);
+      }
+      this.#chains.back(key);
+    }
+    return this.#jobs.takeEnded();
   }
 
   answered(requestId: number, answers: readonly CommitAnswer[], now: number): CommitAction[] {
-    const request = this.#inFlight;
-    if (request?.requestId === requestId) this.#acknowledge(request.job, answers);
-    const membership = request?.membership;
-    const job = this.#take(requestId);
-    if (job === null || membership === undefined) return [];
+    const request = this.#take(requestId);
+    if (request === null) return [];
     const actions: CommitAction[] = [];
-    const again: OffsetToCommit[] = [];
-    const refused: OffsetToCommit[] = [];
-    const codes = new Set<number>();
-    for (const offset of job.left) {
-      const answer = answers.find((each) => each.topic === offset.topic && each.partition === offset.partition);
-      const code = answer?.errorCode ?? -1;
-      if (code === 0) job.done.push(offset);
-      else if (this.#isRetriable(code, job)) again.push(offset);
-      else refused.push(offset);
-      if (code !== 0) codes.add(code);
-    }
-    for (const code of codes) {
-      // COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR
-      if (code === 15 || code === 16) actions.push({ type: 'coordinatorLost' });
-      // ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS, FENCED_INSTANCE_ID, STALE_MEMBER_EPOCH: the group machine decides
-      if (code === 22 || code === 25 || code === 27 || code === 82 || code === 113)
-        actions.push({ type: 'fenced', errorCode: code, membership });
-    }
-    job.left = again;
+    const codes = new Map(answers.map((answer) => [keyOf(answer), answer.errorCode]));
+    const said = new Set<number>();
     // Each partition for itself (semantics §7): what may still be committed is, before the call hears of the others.
-    const fatal = [...codes].find((code) => !this.#isRetriable(code, job));
-    if (fatal !== undefined) job.error ??= kafkaErrorOf(fatal, { api: 'OffsetCommit', context: names(refused) });
-    if (again.length === 0) this.#finish(job, null, actions);
-    else this.#retry(job, now);
-    return actions;
+    for (const sending of request.sendings) {
+      const code = codes.get(sending.key) ?? ERROR_CODES.UNKNOWN_SERVER_ERROR;
+      if (code === 0) this.#committed(sending);
+      else this.#refused(sending, code, request, now, actions);
+      said.add(code);
+      this.#chains.back(sending.key);
+    }
+    for (const errorCode of said) {
+      const fate = commitFateOf(errorCode);
+      if (fate === 'coordinator') actions.push({ type: 'coordinatorLost' });
+      if (concernsMembership(fate) && this.#expulsion === null)
+        actions.push({ type: 'fenced', errorCode, membership: request.membership });
+    }
+    return [...actions, ...this.#jobs.takeEnded()];
   }
 
-  /** The job that the request belongs to; null where it has ended meanwhile, by its deadline or by `failAll`. */
-  #take(requestId: number): Running | null {
-    if (this.#inFlight?.requestId !== requestId) return null;
-    const { job } = this.#inFlight;
-    this.#inFlight = null;
-    return this.#queue.includes(job) ? job : null;
+  /** The request that was out; null where the answer belongs to none. */
+  #take(requestId: number): Request | null {
+    const request = this.#request;
+    if (request?.requestId !== requestId) return null;
+    this.#request = null;
+    for (const { entries } of request.sendings) this.#jobs.setOut(entries, false);
+    return request;
   }
 
-  #acknowledge(job: Running, answers: readonly CommitAnswer[]): void {
-    for (const { topic, partition, errorCode } of answers) {
-      if (errorCode !== 0) continue;
-      const sent = job.left.find((offset) => offset.topic === topic && offset.partition === partition);
-      if (sent === undefined) continue;
-      const key = keyOf(sent);
-      this.#acknowledged.set(key, { era: job.eras.get(key) ?? 0, offset: sent.offset });
+  #send(membership: Membership, now: number, actions: CommitAction[]): void {
+    const sendings = this.#chains.take(now, this.#limit, {
+      acknowledged: (key) => this.#acknowledged.get(key),
+      leftOut: (entry) => this.#jobs.done(entry),
+    });
+    if (sendings.length === 0) return;
+    const requestId = ++this.#lastRequestId;
+    for (const { entries } of sendings) this.#jobs.setOut(entries, true);
+    this.#request = { requestId, membership, sendings };
+    actions.push({ type: 'sendCommit', requestId, membership, offsets: sendings.map(({ sent }) => sent.offset) });
+  }
+
+  /** Also of a job that has ended meanwhile: what it has committed is committed. */
+  #committed({ key, owner, sent, entries }: Sending): void {
+    this.#acknowledged.set(key, { era: sent.era, offset: sent.offset.offset });
+    this.#missing.forget(key);
+    if (!owner.isOver) owner.job.done.push(sent.offset);
+    for (const entry of entries) this.#jobs.done(entry);
+  }
+
+  #refused(sending: Sending, code: number, request: Request, now: number, actions: CommitAction[]): void {
+    const { key, owner, entries } = sending;
+    const fate = commitFateOf(code);
+    if (fate === 'size' && isOfSeveral(request)) {
+      this.#limit = Math.max(1, request.sendings.length >> 1);
+      return; // sent again, in pieces
+    }
+    const warning = fate === 'topic' ? this.#missing.refused(key, now) : null;
+    if (warning !== null) actions.push({ type: 'log', level: 'warn', message: warning });
+    for (const entry of entries) {
+      if (entry.isOver) continue;
+      // What is wrong with the offset that was sent says nothing about those that it stood for: they come next.
+      if (code === ERROR_CODES.OFFSET_METADATA_TOO_LARGE && entry !== owner) continue;
+      if (this.#mayRetry(entry, fate, now)) this.#retry(entry.job, code, now);
+      else this.#jobs.giveUp(entry, code);
     }
   }
 
-  #leaveOutCommitted(job: Running): void {
-    if (job.mayGoBack === true) return;
-    job.left = job.left.filter((each) => {
-      const key = keyOf(each);
-      const acknowledged = this.#acknowledged.get(key);
-      return acknowledged === undefined || acknowledged.era !== job.eras.get(key) || each.offset >= acknowledged.offset;
-    });
+  #mayRetry({ job, key, isAwaited }: Entry, fate: CommitFate, now: number): boolean {
+    const { isRetried, waitsForRejoin, waitsForTopic } = POLICIES[job.purpose];
+    if (!isRetried) return false;
+    // A rebalance waits neither for a topic that was deleted, as most likely it was, nor for its own end.
+    if (fate === 'topic') return waitsForTopic && !isAwaited && this.#missing.mayCome(key, now);
+    if (fate === 'rebalance') return waitsForRejoin && !isAwaited;
+    return fate === 'retry' || fate === 'coordinator' || fate === 'epoch';
   }
 
-  /** A commit that a rebalance waits for must not wait behind one that waits for the rebalance. */
-  #mayWait(job: Running): boolean {
-    return job.mayWaitForRejoin && this.#queue.every((each) => each.mayWaitForRejoin || !each.isRetried);
-  }
-
-  /** 27 REBALANCE_IN_PROGRESS is worth a retry only where somebody can wait for the group to rejoin. */
-  #isRetriable(code: number, job: Running): boolean {
-    if (!job.isRetried) return false;
-    if (code === 27) return this.#mayWait(job);
-    if (code === 113) return true; // the answer that brings the new epoch is on its way
-    // UNKNOWN_TOPIC_OR_PARTITION: as likely as not the topic was deleted, and a rebalance must not wait for it to come back.
-    if (code === 3) return job.mayWaitForRejoin;
-    return kafkaErrorOf(code, { api: 'OffsetCommit' }).retriable;
-  }
-
-  #retry(job: Running, now: number): void {
+  #retry(job: Running, cause: Cause, now: number): void {
+    job.setback = cause;
+    if (job.retryAt > now) return; // for another partition of the same answer
     const { retryBackoffMs, retryBackoffMaxMs, random } = this.#settings;
     job.retryAt = now + backoffMs(job.attempts++, retryBackoffMs, retryBackoffMaxMs, random());
   }
 
-  #finish(job: Running, error: KafkaError | null, actions: CommitAction[]): void {
-    this.#queue = this.#queue.filter((each) => each !== job);
-    actions.push({ type: 'commitDone', id: job.id, committed: job.done, error: job.error ?? error });
+  /** A revocation waits for the calls before it. They are sent at once: then it shows soon whether there is any hope. */
+  #awaitCalls(job: Running): void {
+    for (const key of this.#revoking.size > 0 ? this.#revoking : [undefined]) {
+      for (const entry of this.#chains.entries(key)) {
+        if (entry.job.purpose !== 'call') continue;
+        entry.isAwaited = true;
+        job.waitsFor.add(entry);
+      }
+    }
+    for (const { key } of job.waitsFor) this.#chains.hurry(key);
+  }
+
+  #fence(isGone: (entry: Entry) => boolean): CommitAction[] {
+    for (const job of this.#jobs) {
+      const gone = [...job.left].filter(isGone);
+      if (gone.length === 0) continue;
+      const text = `not committed, the group has given the partitions to another member: ${named(keysOf(gone))}`;
+      const error = new FencedError(text, { code: 22, name: 'ILLEGAL_GENERATION', api: 'OffsetCommit' });
+      for (const entry of gone) this.#jobs.giveUp(entry, error);
+    }
+    return this.#jobs.takeEnded();
   }
 }
 
-function keyOf({ topic, partition }: { topic: string; partition: number }): string {
-  return `${topic}-${partition}`;
-}
-
-function names(offsets: readonly OffsetToCommit[]): string {
-  return offsets.map(keyOf).join(', ');
+function isOfSeveral({ sendings }: Request): boolean {
+  const [first] = sendings;
+  return sendings.some(({ owner }) => owner.job !== first?.owner.job);
 }

@@ -179,6 +179,7 @@ describe('commitAsync()', () => {
         void told.push([index, error?.name ?? null, offsetsOf(offsets)]);
     rig.kafka.fail('OffsetCommit', { errorCode: 'COORDINATOR_LOAD_IN_PROGRESS', after: 1 });
     consumer.commitAsync({ ...T0, offset: 1 }, callback(0));
+    // While the first is under way: these two share a request, and what becomes of it.
     consumer.commitAsync({ ...T0, offset: 2 }, callback(1));
     consumer.commitAsync({ ...T0, offset: 3 }, callback(2));
     consumer.commitAsync([], callback(3));
@@ -186,10 +187,10 @@ describe('commitAsync()', () => {
     expect(told).toEqual([
       [0, null, [1]],
       [1, 'COORDINATOR_LOAD_IN_PROGRESS', []],
-      [2, null, [3]],
+      [2, 'COORDINATOR_LOAD_IN_PROGRESS', []],
       [3, null, []],
     ]);
-    expect(events).toEqual([1, 3, 3]);
+    expect(events).toEqual([1, 3]);
     expect(rig.committed()).toBe(3);
   });
 

@@ -226,8 +226,7 @@ class Process {
     const id = ++this.#lastId;
     this.#open.set(id, { kind });
     for (const offset of offsets) this.#seeksBefore.set(offset, this.#seeks);
-    const isRetried = kind === 'call' || kind === 'revoke';
-    this.committer.commit({ id, offsets, deadline: this.#now + 60_000, mayWaitForRejoin: kind === 'call', isRetried });
+    this.committer.commit({ id, offsets, deadline: this.#now + 60_000, purpose: kind });
     this.#take(this.committer.plan(this.#now));
   }
 
