@@ -51,6 +51,10 @@ export class ConsumerGroupDriver implements GroupMember {
     return memberEpoch > 0 ? { memberId, generation: memberEpoch } : null;
   }
 
+  get state(): string {
+    return this.#machine.state;
+  }
+
   get hasLeft(): boolean {
     return this.#hasLeft;
   }
@@ -105,6 +109,11 @@ export class ConsumerGroupDriver implements GroupMember {
 
   metadataChanged(): void {
     this.#on({ type: 'metadataChanged' });
+  }
+
+  fail(error: KafkaError): void {
+    this.#polls.stop();
+    this.#on({ type: 'failed', error });
   }
 
   close(): void {

@@ -86,7 +86,7 @@ export class Engine implements EnginePort, EngineContext {
       },
       (topics) => {
         this.emit({ type: 'subscription', topics });
-        this.#group?.topicsMatched(topics);
+        if (this.#failure === null) this.#group?.topicsMatched(topics);
       },
     );
     const parts = { commits: this.#commits, metadata: this.#metadata, onLeft: () => this.#finishClosing() };
@@ -129,6 +129,7 @@ export class Engine implements EnginePort, EngineContext {
     this.#failure = error;
     this.#commits.close(error);
     this.emit({ type: 'failed', error });
+    this.#group?.fail(error);
   }
 
   send(command: EngineCommand): void {
@@ -139,7 +140,8 @@ export class Engine implements EnginePort, EngineContext {
     }
     if (command.type === 'measure') {
       const brokers = this.cluster.traffic().map((each) => ({ ...each, nodeId: each.nodeId < 0 ? null : each.nodeId }));
-      this.emit({ type: 'measured', partitions: this.#fetches.measure(), brokers });
+      const groupState = this.#group?.state ?? null;
+      this.emit({ type: 'measured', partitions: this.#fetches.measure(), brokers, groupState, failure: this.#failure });
       return;
     }
     this.#inbox.push(command);

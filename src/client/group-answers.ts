@@ -19,14 +19,16 @@ export class GroupAnswers<Event> {
 
   async findCoordinator(id: number): Promise<void> {
     const { coordinator } = this.#engine;
+    let event: SearchEvent;
     try {
       await coordinator.find();
-      this.#answer({ type: 'coordinatorFound', id, coordinator: coordinator.name });
+      event = { type: 'coordinatorFound', id, coordinator: coordinator.name };
     } catch (thrown) {
       const error = toKafkaError(thrown);
       const errorCode = error.api === 'FindCoordinator' && isBrokers(error) ? error.code : null;
-      this.#answer({ type: 'coordinatorFailed', id, errorCode, error });
+      event = { type: 'coordinatorFailed', id, errorCode, error };
     }
+    this.#answer(event); // outside of `try`: what the machine throws is no failed look-up
   }
 
   async of<Res>(

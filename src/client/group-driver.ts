@@ -54,6 +54,10 @@ export class GroupDriver implements GroupMember {
     });
   }
 
+  get state(): string {
+    return this.#machine.state;
+  }
+
   get hasLeft(): boolean {
     return this.#hasLeft;
   }
@@ -104,6 +108,11 @@ export class GroupDriver implements GroupMember {
 
   commitFenced(errorCode: number, { generation, memberId }: Membership): void {
     this.#on({ type: 'commitFenced', errorCode, generation, memberId });
+  }
+
+  fail(error: KafkaError): void {
+    this.#polls.stop();
+    this.#on({ type: 'failed', error });
   }
 
   close(): void {

@@ -19,6 +19,8 @@ export interface GroupMember {
   readonly hasLeft: boolean;
   /** It has given up its membership: nothing is owned, and nothing will be before the next subscription. */
   readonly isOut: boolean;
+  /** Its machine's, for whoever looks at it from outside. */
+  readonly state: string;
   deadline(): number;
   tick(now: number): void;
   /** With patterns the group has to wait for what they stand for: `topicsMatched`. */
@@ -32,6 +34,8 @@ export interface GroupMember {
   /** The group's coordinator has refused a commit, or offsets that were asked for. */
   commitFenced(errorCode: number, membership: Membership): void;
   metadataChanged(asked: ReadonlySet<string>): void;
+  /** The consumer has failed for good: out of the group, so that others get the partitions. */
+  fail(error: KafkaError): void;
   close(): void;
 }
 

@@ -52,6 +52,13 @@ export interface GroupMetrics {
   groupId: string;
   memberId: string;
   generation: number;
+  /**
+   * How far the member has come, in the words of its protocol: `'stable'` in both where it has its partitions; `'stale'` where it
+   * has left because nobody read for `maxPollIntervalMs`; `'failed'` (protocol `consumer`: `'fatal'`) where it has left for good.
+   */
+  state: string;
+  /** What the consumer has failed for good with: it has left the group and has to be closed. `null` while it goes on. */
+  failure: KafkaError | null;
   /** How many rebalances have ended, as events `rebalance` were told. */
   rebalances: number;
   /** How long they took in all, and the last one; `null` before the first. */
@@ -64,6 +71,8 @@ export interface ConsumerMetrics {
   /** Milliseconds since 1970. */
   timestamp: number;
   clientId: string;
+  /** What the consumer has failed for good with, also without a group. `null` while it goes on. */
+  failure: KafkaError | null;
   /** `null` without a groupId. */
   group: GroupMetrics | null;
   /** Of all partitions whose lag is known. */
@@ -80,13 +89,14 @@ export class Metrics<K, V> {
   readonly #delivery: Delivery<K, V>;
   readonly #engine: EnginePort;
   readonly #clientId: string;
-  readonly #group: () => ConsumerMetrics['group'];
+  readonly #groupId: string | null;
+  readonly #membership: () => { memberId: string; generation: number };
   #rebalances: Pick<GroupMetrics, 'rebalances' | 'rebalanceMs' | 'lastRebalanceMs'> = {
     rebalances: 0,
     rebalanceMs: 0,
     lastRebalanceMs: null,
   };
-  #measured: Measured = { type: 'measured', partitions: [], brokers: [] };
+  #measured: Measured = { type: 'measured', partitions: [], brokers: [], groupState: null, failure: null };
 
   constructor(
     delivery: Delivery<K, V>,
@@ -95,7 +105,8 @@ export class Metrics<K, V> {
     membership: () => { memberId: string; generation: number },
   ) {
     this.#clientId = clientId;
-    this.#group = () => (groupId === null ? null : { groupId, ...membership(), ...this.#rebalances });
+    this.#groupId = groupId;
+    this.#membership = membership;
     this.#delivery = delivery;
     this.#engine = engine;
   }
@@ -109,6 +120,11 @@ export class Metrics<K, V> {
     };
   }
 
+  #groupOf({ groupState, failure }: Measured): GroupMetrics | null {
+    if (this.#groupId === null || groupState === null) return null;
+    return { groupId: this.#groupId, ...this.#membership(), state: groupState, failure, ...this.#rebalances };
+  }
+
   onMeasured(event: Measured): void {
     this.#measured = event;
   }
@@ -119,7 +135,7 @@ export class Metrics<K, V> {
 
   take(): ConsumerMetrics {
     this.#engine.send({ type: 'measure' }); // answered on the spot
-    const { partitions: measured, brokers } = this.#measured;
+    const { partitions: measured, brokers, failure } = this.#measured;
     const fetched = new Map(measured.map((each) => [partitionKey(each.topic, each.partition), each]));
     const partitions = [...this.#delivery.partitions].map((delivery): PartitionMetrics => {
       const { topic, partition, isPaused } = delivery;
@@ -147,7 +163,8 @@ export class Metrics<K, V> {
     return {
       timestamp: Date.now(),
       clientId: this.#clientId,
-      group: this.#group(),
+      failure,
+      group: this.#groupOf(this.#measured),
       lag: partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0),
       bufferedBytes: partitions.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
       partitions,

@@ -127,7 +127,15 @@ export type EngineEvent =
   | { type: 'topicDescribed'; id: number; partitions: readonly TopicPartition[]; error: KafkaError | null }
   | { type: 'topicsListed'; id: number; topics: readonly ListedTopic[]; error: KafkaError | null }
   | { type: 'offsetsListed'; id: number; offsets: readonly ListedOffset[]; error: KafkaError | null }
-  | { type: 'measured'; partitions: readonly MeasuredPartition[]; brokers: readonly BrokerMetrics[] }
+  | {
+      type: 'measured';
+      partitions: readonly MeasuredPartition[];
+      brokers: readonly BrokerMetrics[];
+      /** Of the member, in the words of its protocol; `null` without a group. */
+      groupState: string | null;
+      /** What the consumer has failed for good with. */
+      failure: KafkaError | null;
+    }
   /** `statisticsIntervalMs` have passed. */
   | { type: 'statsDue' }
   /** Something failed that is tried again. */

@@ -34,7 +34,7 @@ const FATAL_ANYWHERE = {
   INVALID_REQUEST: 'fatal',
 } satisfies Partial<Record<ErrorName, Verdict>>;
 
-export type GroupApi = 'FindCoordinator' | 'JoinGroup' | 'SyncGroup' | 'Heartbeat' | 'OffsetCommit';
+export type GroupApi = 'FindCoordinator' | 'JoinGroup' | 'SyncGroup' | 'Heartbeat' | 'LeaveGroup' | 'OffsetCommit';
 
 const TABLE: Record<GroupApi, Partial<Record<ErrorName, Verdict>>> = {
   FindCoordinator: {
@@ -77,6 +77,11 @@ const TABLE: Record<GroupApi, Partial<Record<ErrorName, Verdict>>> = {
     UNKNOWN_MEMBER_ID: 'forget',
     REBALANCE_IN_PROGRESS: 'rejoin',
     FENCED_INSTANCE_ID: 'fatal',
+  },
+  // Whatever else the answer is, the member is out.
+  LeaveGroup: {
+    COORDINATOR_NOT_AVAILABLE: 'rediscover',
+    NOT_COORDINATOR: 'rediscover',
   },
   // Only what concerns the membership; the rest of the codes is the committer's.
   OffsetCommit: {

@@ -20,6 +20,15 @@ import type { GroupState } from './states.ts';
 /** A new cluster has no coordinators for a moment: only what lasts is worth waking somebody. */
 const FAILURES_WORTH_A_WARNING = 6;
 
+/** The way out of the group. */
+const HEARD_WHEN_FAILED: readonly GroupEvent['type'][] = [
+  'close',
+  'revoked',
+  'leaveAnswered',
+  'leaveFailed',
+  'coordinatorLost',
+];
+
 export class ClassicGroup {
   readonly #member: Membership;
   readonly #rebalance: Rebalance;
@@ -80,14 +89,15 @@ export class ClassicGroup {
   }
 
   tick(now: number): GroupAction[] {
-    this.#member.pursue(now);
-    return this.#member.takeActions();
+    const member = this.#member;
+    member.pursue(now);
+    if (member.state === 'failed' && member.goal === 'left') member.leave(now);
+    return member.takeActions();
   }
 
   on(event: GroupEvent, now: number): GroupAction[] {
     // Closed or failed for good: late answers and the application's last words change nothing.
-    const isOver =
-      this.state === 'left' || (this.state === 'failed' && event.type !== 'close' && event.type !== 'revoked');
+    const isOver = this.state === 'left' || (this.state === 'failed' && !HEARD_WHEN_FAILED.includes(event.type));
     if (!isOver) this.#handle(event, now);
     return this.tick(now);
   }
@@ -121,10 +131,9 @@ export class ClassicGroup {
         if (member.heartbeats.take(event.id) !== null) this.#onNoAnswer(event.error, now);
         return;
       case 'leaveAnswered':
-        return this.#onLeaveAnswered(event.id, event.response);
+        return this.#onLeaveAnswered(event.id, event.response, now);
       case 'leaveFailed':
-        if (event.id === member.leaveId) member.settle(`LeaveGroup: ${event.error.message}`);
-        return;
+        return this.#onLeaveFailed(event.id, event.error, now);
       case 'metadata':
         return this.#rebalance.onMetadata(event.partitions, now);
       case 'revoked':
@@ -135,6 +144,8 @@ export class ClassicGroup {
         return this.#onPollExpired(now);
       case 'polled':
         return this.#onPolled();
+      case 'failed':
+        return this.#onFailed(event.error, now);
       case 'close':
         return this.#onClose(now);
       default:
@@ -169,6 +180,12 @@ export class ClassicGroup {
 
   #onClose(now: number): void {
     if (this.#member.goal !== 'left') this.#part('left', 'the consumer is being closed', now);
+  }
+
+  #onFailed(error: KafkaError, now: number): void {
+    const { goal } = this.#member;
+    if (goal === 'member' && this.#member.needsCoordinator()) this.#member.fail(error);
+    else if (goal !== 'left') this.#part('unjoined', 'the consumer has failed', now);
   }
 
   /** Out of the group in good order: revoke, then leave. */
@@ -226,6 +243,7 @@ export class ClassicGroup {
     this.#member.troubles.over('FindCoordinator');
     this.#member.log('info', `coordinator is ${coordinator}`);
     if (this.#member.isBeating()) heartbeats.restartNow(now);
+    if (this.#member.leaving.isLooking) this.#member.sendLeave();
   }
 
   #onCoordinatorFailed(event: GroupEvent & { type: 'coordinatorFailed' }, now: number): void {
@@ -234,6 +252,7 @@ export class ClassicGroup {
     if (!member.search.isCurrent(id)) return;
     const waitMs = member.search.failed(now);
     const isFatal = errorCode === null ? !error.retriable : verdictOf('FindCoordinator', errorCode) === 'fatal';
+    if (isFatal && this.state === 'leaving') return member.settle(error.message);
     if (isFatal && member.needsCoordinator()) {
       // What concerns the group we can say best; what concerns the connection (credentials, versions) the one who made it.
       return member.fail(errorCode === null ? error : fatalError('FindCoordinator', errorCode, member.options));
@@ -249,11 +268,24 @@ export class ClassicGroup {
     else member.loseCoordinator(error.message, now);
   }
 
-  #onLeaveAnswered(id: number, response: LeaveGroupResponse): void {
+  #onLeaveAnswered(id: number, response: LeaveGroupResponse, now: number): void {
     const member = this.#member;
-    if (id !== member.leaveId) return;
+    if (id !== member.leaving.id) return;
+    if (this.state === 'failed') return member.leaving.over();
     const errorCode = response.errorCode || (response.members[0]?.errorCode ?? 0);
-    // Whatever it says, we are out: at worst the broker finds out when the session ends.
-    member.settle(errorCode === 0 ? 'left the group' : `LeaveGroup was answered ${describeCode(errorCode)}`);
+    if (errorCode === 0) return member.settle('left the group');
+    const cause = `LeaveGroup was answered ${describeCode(errorCode)}`;
+    // Whatever else it says, we are out: at worst the broker finds out when the session ends.
+    if (verdictOf('LeaveGroup', errorCode) === 'rediscover') member.leaveElsewhere(cause, now);
+    else member.settle(cause);
+  }
+
+  #onLeaveFailed(id: number, error: KafkaError, now: number): void {
+    const member = this.#member;
+    if (id !== member.leaving.id) return;
+    const cause = `LeaveGroup: ${error.message}`;
+    if (this.state === 'failed') member.leaving.over();
+    else if (isFinal(error)) member.settle(cause);
+    else member.leaveElsewhere(cause, now);
   }
 }

@@ -47,6 +47,9 @@ export class ConsumerMembership {
   pending: { id: number; sentAt: number; isJoin: boolean; saysOwned: boolean } | null = null;
   /** A heartbeat that joins has gone out since the last one that leaves: the broker may count on this member. */
   #mayBeKnown = false;
+  /** While the coordinator is looked for once more, to leave there: until when. */
+  leaveBy = Infinity;
+  #hasLeftTwice = false;
   #state: ConsumerGroupState = 'unsubscribed';
   #lastId = 0;
   #actions: ConsumerGroupAction[] = [];
@@ -150,18 +153,44 @@ export class ConsumerMembership {
 
   /** The last heartbeat, where the broker would miss us; does not wait for the application. Then `settle`. */
   leave(cause: string): void {
-    this.pending = null;
-    if (!this.#mayBeKnown || !this.search.isKnown) return this.settle(cause);
+    const isOut = this.#state === 'fatal' && this.pending !== null;
+    if (!isOut && !this.#mayLeave) return this.settle(cause);
     this.moveTo('leaving', cause);
+    if (!isOut) this.sayGoodbye();
+  }
+
+  get #mayLeave(): boolean {
+    return this.#mayBeKnown && this.search.isKnown;
+  }
+
+  sayGoodbye(): void {
     this.#mayBeKnown = false;
+    this.leaveBy = Infinity;
     const id = this.#nextId();
     this.pending = { id, sentAt: 0, isJoin: false, saysOwned: false };
     this.emit({ type: 'sendHeartbeat', id, request: this.fields.leave(this.identity) });
   }
 
+  /**
+   * The broker that was asked to let this member go is not the coordinator (any more). One more try where it is now, within a
+   * short time: else the partitions would lie idle until the session ends, as in every rolling restart of the brokers.
+   */
+  leaveElsewhere(cause: string, now: number): void {
+    if (this.#hasLeftTwice || this.pending === null) return this.settle(cause);
+    this.#hasLeftTwice = true;
+    this.pending = null;
+    this.leaveBy = now + this.options.retryBackoffMaxMs;
+    this.log('info', `${cause}: looks for the coordinator once more`);
+    if (!this.search.isKnown) return;
+    this.emit({ type: 'coordinatorUnknown' });
+    this.search.lost(now);
+  }
+
   /** In no group: to where the goal is, which may have changed meanwhile, as soon as the application is done, too. */
   settle(cause: string): void {
     this.pending = null;
+    this.leaveBy = Infinity;
+    this.#hasLeftTwice = false;
     this.identity = { ...this.identity, memberEpoch: JOIN_EPOCH };
     this.fields.forget();
     if (this.revoking !== null && this.goal !== 'stale') return; // `revoked` calls again
@@ -173,6 +202,7 @@ export class ConsumerMembership {
     if (this.goal === 'closed') this.emit({ type: 'left' });
   }
 
+  /** For good: leaves the group, so that others get the partitions at once. */
   fail(error: KafkaError): void {
     const { code } = error;
     // The place is another's, or there is none: nothing to leave.
@@ -182,6 +212,7 @@ export class ConsumerMembership {
     this.loseAll();
     this.moveTo('fatal', error.message);
     this.emit({ type: 'fail', error });
+    if (this.#mayLeave) this.sayGoodbye();
   }
 
   /** Looks for the coordinator again; what was out on its connection is void, the membership is not. */
@@ -190,14 +221,15 @@ export class ConsumerMembership {
     this.log('warn', `coordinator lost: ${cause}`);
     this.emit({ type: 'coordinatorUnknown' });
     this.search.lost(now);
-    this.pending = null;
     this.fields.forget();
-    if (this.#state === 'leaving') this.settle(cause);
+    if (this.#state === 'leaving') this.leaveElsewhere(cause, now);
+    this.pending = null;
   }
 
   /** Sends what is due. */
   pursue(now: number): void {
-    if (this.isBeating && now >= this.search.dueAt) {
+    if (now >= this.leaveBy) this.settle('the time for leaving is up');
+    if (this.#isSearching && now >= this.search.dueAt) {
       const id = this.#nextId();
       this.search.begin(id);
       this.emit({ type: 'findCoordinator', id });
@@ -207,7 +239,11 @@ export class ConsumerMembership {
 
   /** When `pursue` next has something to do; Infinity while only an answer or the application can move things. */
   deadline(): number {
-    return Math.min(this.isBeating ? this.search.dueAt : Infinity, this.#heartbeatDueAt());
+    return Math.min(this.#isSearching ? this.search.dueAt : Infinity, this.#heartbeatDueAt(), this.leaveBy);
+  }
+
+  get #isSearching(): boolean {
+    return this.isBeating || this.leaveBy < Infinity;
   }
 
   #heartbeatDueAt(): number {

@@ -34,6 +34,7 @@ export class ConsumerStanding {
     member.search.found();
     member.troubles.over('FindCoordinator');
     member.log('info', `coordinator is ${coordinator}`);
+    if (member.leaveBy < Infinity) return member.sayGoodbye();
     // After being thrown out, and after errors, the back-off still counts.
     if (member.state !== 'joining') member.heartbeatAt = now;
   }
@@ -45,6 +46,7 @@ export class ConsumerStanding {
     const waitMs = member.search.failed(now);
     const isFatal = errorCode === null ? !error.retriable : verdictOf('FindCoordinator', errorCode) === 'fatal';
     if (isFatal && member.isBeating) return member.fail(error);
+    if (isFatal && member.state === 'leaving') return member.settle(error.message);
     if (errorCode !== null && isUnexpected('FindCoordinator', errorCode))
       this.#tell('FindCoordinator', errorCode, error);
     const level = member.search.failures === FAILURES_WORTH_A_WARNING ? 'warn' : 'info';
@@ -69,11 +71,16 @@ export class ConsumerStanding {
     member.pending = null;
     const { errorCode, errorMessage } = response;
     const cause = `ConsumerGroupHeartbeat was answered ${describeCode(errorCode)}${errorMessage === null ? '' : `, ${errorMessage}`}`;
+    if (member.state === 'fatal') return; // the goodbye
+    const verdict = heartbeatVerdict(errorCode, !pending.isJoin);
     if (member.state === 'leaving') {
-      // Whatever it says, we are out: at worst the broker finds out when the session ends.
+      if (verdict === 'rediscover') {
+        member.pending = pending;
+        return member.leaveElsewhere(cause, now);
+      }
+      // Whatever else it says, we are out: at worst the broker finds out when the session ends.
       return member.settle(errorCode === 0 ? 'left the group' : cause);
     }
-    const verdict = heartbeatVerdict(errorCode, !pending.isJoin);
     if (verdict !== 'ok') {
       member.fields.forget();
       member.log('info', cause);

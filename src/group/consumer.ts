@@ -24,6 +24,15 @@ import { named } from './topic-ids.ts';
 /** In all others nothing of a target is followed, nor remembered for the next membership. */
 const RECONCILES: readonly ConsumerGroupState[] = ['reconciling', 'acknowledging', 'stable'];
 
+/** The way out of the group. */
+const HEARD_WHEN_FATAL: readonly ConsumerGroupEvent['type'][] = [
+  'close',
+  'revoked',
+  'heartbeatAnswered',
+  'heartbeatFailed',
+  'coordinatorLost',
+];
+
 export class ConsumerGroup {
   readonly #member: ConsumerMembership;
   readonly #reconciliation: Reconciliation;
@@ -87,7 +96,7 @@ export class ConsumerGroup {
 
   on(event: ConsumerGroupEvent, now: number): ConsumerGroupAction[] {
     // Closed or failed for good: late answers and the application's last words change nothing.
-    const isDeaf = this.#isOver || (this.state === 'fatal' && event.type !== 'close' && event.type !== 'revoked');
+    const isDeaf = this.#isOver || (this.state === 'fatal' && !HEARD_WHEN_FATAL.includes(event.type));
     if (!isDeaf) this.#handle(event, now);
     if (!RECONCILES.includes(this.state)) this.#reconciliation.reset();
     const actions = this.tick(now);
@@ -127,6 +136,9 @@ export class ConsumerGroup {
         return this.#onPollExpired();
       case 'polled':
         return this.#onPolled();
+      case 'failed':
+        if (member.goal === 'member' && member.isBeating) return member.fail(event.error);
+        return this.#part('unsubscribed', 'the consumer has failed');
       default:
         return never(event);
     }

@@ -72,6 +72,8 @@ export type GroupEvent =
   | { type: 'pollExpired' }
   /** The application has polled; ends what `pollExpired` began. Cheap and legal at any time. */
   | { type: 'polled' }
+  /** The consumer has failed for a reason that is not the group's: leave, the partitions are lost. */
+  | { type: 'failed'; error: KafkaError }
   /** For good: revoke, leave (not a static member), `left`. Legal in any state, also twice. */
   | { type: 'close' };
 

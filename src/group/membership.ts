@@ -5,9 +5,10 @@
  * A move only changes what is known and wanted; `pursue` then sends what is due. So nothing depends on the order in which
  * coordinator, back-off and answers come about, and `deadline` looks at the same conditions as `pursue`.
  */
-import type { KafkaError } from '../errors.ts';
+import { type KafkaError, toKafkaError } from '../errors.ts';
 import { ERROR_CODES } from '../protocol/error-codes.ts';
 import { fatalError, isUnexpected, type GroupApi } from './answers.ts';
+import type { JoinGroupRequest } from '../protocol/api/join-group.ts';
 import type { SyncGroupAssignment } from '../protocol/api/sync-group.ts';
 import type { LastAssignment } from './assignors/assignor.ts';
 import { BackOff } from './back-off.ts';
@@ -15,6 +16,7 @@ import { CoordinatorSearch } from './coordinator-search.ts';
 import type { ClassicGroupOptions, GroupAction, LogLevel, TopicPartition } from './events.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { LedGroup } from './leader.ts';
+import { Leaving } from './leaving.ts';
 import type { Identity } from './requests.ts';
 import { NO_IDENTITY, heartbeatRequest, joinRequest, joinTimeoutMs, leaveOf, syncRequest } from './requests.ts';
 import type { GroupState } from './states.ts';
@@ -34,6 +36,7 @@ export class Membership {
   readonly joinBackOff: BackOff;
   readonly heartbeatBackOff: BackOff;
   readonly troubles = new Troubles();
+  readonly leaving = new Leaving();
   goal: Goal = 'unjoined';
   identity: Identity = NO_IDENTITY;
   /** What the assignors of JoinGroup may want to know of the past; it stays when partitions are revoked or lost. */
@@ -48,7 +51,6 @@ export class Membership {
   /** Ids of the requests that are out; `null` for none. */
   joinId: number | null = null;
   syncId: number | null = null;
-  leaveId: number | null = null;
   /** What SyncGroup is to carry; `null` while the leader waits for metadata, and once it is sent. */
   assignments: SyncGroupAssignment[] | null = null;
   /** Not before this may JoinGroup go out. */
@@ -59,8 +61,6 @@ export class Membership {
   /** Set where the pending join or sync will not do: join again as soon as it is answered. */
   rejoinReason: string | null = null;
   #state: GroupState = 'unjoined';
-  /** Until then LeaveGroup waits for the member id that a pending first JoinGroup brings. */
-  #leaveGraceEndsAt = Infinity;
   #lastId = 0;
   #actions: GroupAction[] = [];
 
@@ -119,7 +119,7 @@ export class Membership {
     return this.#state === 'completing-rebalance' || this.#state === 'stable' || this.#state === 'revoking';
   }
 
-  /** True where a request can be waiting on, or is about to go to, the coordinator; leaving without one is no loss. */
+  /** True where a request can be waiting on, or is about to go to, the coordinator. */
   needsCoordinator(): boolean {
     return this.#state === 'preparing-rebalance' || this.isBeating();
   }
@@ -196,12 +196,13 @@ export class Membership {
     this.rejoinReason = null;
     this.heartbeats.stop();
     const { memberId } = this.identity;
-    // Static members stay in the group until their session ends, so that a restart causes no rebalance (KIP-345).
-    const mayLeave = this.options.groupInstanceId === null && this.search.isKnown;
+    // The goodbye of a member that has failed is out already.
+    if (this.leaving.id !== null) return this.moveTo('leaving', this.leaveReason);
+    const mayLeave = this.#mayLeave;
     if (mayLeave && memberId === '' && this.joinId !== null) {
       // KIP-394: a broker that has seen this first JoinGroup keeps a place for the member id that its answer brings, and the
       // group waits for it up to a session timeout. The answer is a round trip away: worth a short wait, but not more.
-      this.#leaveGraceEndsAt = now + this.options.retryBackoffMaxMs;
+      this.leaving.endsAt = now + this.options.retryBackoffMaxMs;
       this.moveTo('leaving', `${this.leaveReason}; waits for its member id`);
       return;
     }
@@ -214,22 +215,35 @@ export class Membership {
     }
   }
 
+  /** Static members stay in the group until their session ends, so that a restart causes no rebalance (KIP-345). */
+  get #mayLeave(): boolean {
+    return this.options.groupInstanceId === null && this.search.isKnown;
+  }
+
   sendLeave(): void {
-    this.#leaveGraceEndsAt = Infinity;
-    this.leaveId = this.#nextId();
-    this.emit({
-      type: 'sendLeave',
-      id: this.leaveId,
-      request: leaveOf(this.options, this.identity, this.leaveReason),
-    });
+    const id = this.#nextId();
+    this.leaving.sent(id);
+    this.emit({ type: 'sendLeave', id, request: leaveOf(this.options, this.identity, this.leaveReason) });
+  }
+
+  /**
+   * The broker that was asked to let this member go is not the coordinator (any more). One more try where it is now, within a
+   * short time: else the partitions would lie idle until the session ends, as in every rolling restart of the brokers.
+   */
+  leaveElsewhere(cause: string, now: number): void {
+    const { id } = this.leaving;
+    if (id === null || !this.leaving.tryAgain(now + this.options.retryBackoffMaxMs)) return this.settle(cause);
+    this.log('info', `${cause}: looks for the coordinator once more`);
+    if (!this.search.isKnown) return;
+    this.emit({ type: 'coordinatorUnknown' });
+    this.search.lost(now);
   }
 
   /** In no group and with no request out: to where the goal is, which may have changed meanwhile. */
   settle(cause: string): void {
     this.identity = NO_IDENTITY;
     this.joinId = null;
-    this.leaveId = null;
-    this.#leaveGraceEndsAt = Infinity;
+    this.leaving.over();
     const waitsForApplication = this.revoking !== null && (this.goal === 'member' || this.goal === 'left');
     if (waitsForApplication) this.moveTo('revoking', cause);
     else if (this.goal === 'member') this.prepare(cause);
@@ -237,6 +251,7 @@ export class Membership {
     if (this.#state === 'left') this.emit({ type: 'left' });
   }
 
+  /** For good: leaves the group, so that others get the partitions at once. */
   fail(error: KafkaError): void {
     this.heartbeats.stop();
     this.led = null;
@@ -244,8 +259,12 @@ export class Membership {
     this.#abandonRequests();
     if (error.code === ERROR_CODES.FENCED_INSTANCE_ID) this.identity = NO_IDENTITY;
     this.loseAll();
+    this.leaving.over();
     this.moveTo('failed', error.message);
     this.emit({ type: 'fail', error });
+    if (this.goal !== 'left') this.leaveReason = 'the consumer has failed';
+    if (this.#mayLeave && this.identity.memberId !== '') this.sendLeave();
+    this.identity = NO_IDENTITY;
   }
 
   /** Looks for the coordinator again; what was out on its connection is void, the membership is not. */
@@ -256,17 +275,18 @@ export class Membership {
     this.search.lost(now);
     this.heartbeats.drop();
     this.joinId = null;
-    if (this.#state === 'leaving') this.settle(cause);
+    if (this.#state === 'failed') this.leaving.over();
+    else if (this.#state === 'leaving') this.leaveElsewhere(cause, now);
     else if (this.syncId !== null) this.prepare(cause);
   }
 
   /** Sends what is due. */
   pursue(now: number): void {
-    if (now >= this.#leaveGraceEndsAt) this.settle('no member id came');
+    if (now >= this.leaving.endsAt) this.settle('the time for LeaveGroup is up');
     if (this.#watchesSession() && now >= this.heartbeats.sessionEndsAt) {
       this.loseCoordinator(`no heartbeat was answered for ${this.options.sessionTimeoutMs} ms`, now);
     }
-    if (this.needsCoordinator() && now >= this.search.dueAt) {
+    if (this.#isSearching && now >= this.search.dueAt) {
       const id = this.#nextId();
       this.search.begin(id);
       this.emit({ type: 'findCoordinator', id });
@@ -281,12 +301,16 @@ export class Membership {
   deadline(): number {
     const { isKnown, dueAt } = this.search;
     return Math.min(
-      this.needsCoordinator() ? dueAt : Infinity,
+      this.#isSearching ? dueAt : Infinity,
       isKnown && this.#mayJoin() ? this.joinAt : Infinity,
       isKnown && this.isBeating() ? this.heartbeats.dueAt : Infinity,
       this.#watchesSession() ? this.heartbeats.sessionEndsAt : Infinity,
-      this.#leaveGraceEndsAt,
+      this.leaving.endsAt,
     );
+  }
+
+  get #isSearching(): boolean {
+    return this.needsCoordinator() || this.leaving.isLooking;
   }
 
   #mayJoin(): boolean {
@@ -302,16 +326,15 @@ export class Membership {
     // The subscription may have changed since the last look, as while a request was out whose connection then broke.
     if (this.#surplus().length > 0) return this.#advance(this.joinReason, now);
     this.rejoinReason = null;
+    const { options, identity, topics, owned, lastAssignment, joinReason } = this;
+    let request: JoinGroupRequest;
+    try {
+      request = joinRequest(options, identity, topics, owned, lastAssignment, joinReason);
+    } catch (error) {
+      return this.fail(toKafkaError(error)); // an assignor of the application
+    }
     this.joinId = this.#nextId();
-    const request = joinRequest(
-      this.options,
-      this.identity,
-      this.topics,
-      this.owned,
-      this.lastAssignment,
-      this.joinReason,
-    );
-    this.emit({ type: 'sendJoin', id: this.joinId, request, timeoutMs: joinTimeoutMs(this.options) });
+    this.emit({ type: 'sendJoin', id: this.joinId, request, timeoutMs: joinTimeoutMs(options) });
   }
 
   #sendSync(assignments: SyncGroupAssignment[]): void {

@@ -13,7 +13,7 @@ import { LedGroup } from './leader.ts';
 import type { Membership } from './membership.ts';
 import { never } from './never.ts';
 import { byTopic, without } from './partitions.ts';
-import { NO_IDENTITY, PROTOCOL_TYPE } from './requests.ts';
+import { assignorFailed, NO_IDENTITY, PROTOCOL_TYPE } from './requests.ts';
 
 export class Rebalance {
   readonly #member: Membership;
@@ -136,9 +136,7 @@ export class Rebalance {
     try {
       member.assignments = led.assign(assignor, this.#metadata);
     } catch (cause) {
-      member.fail(
-        new KafkaError(`The assignor ${assignor.name} failed: ${String(cause)}`, { api: 'SyncGroup', cause }),
-      );
+      member.fail(assignorFailed(assignor.name, 'SyncGroup', cause));
     }
   }
 

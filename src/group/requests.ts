@@ -1,4 +1,5 @@
 /** The requests of a classic member, from what it is configured with and who it is. */
+import { KafkaError } from '../errors.ts';
 import type { HeartbeatRequest } from '../protocol/api/heartbeat.ts';
 import type { JoinGroupRequest } from '../protocol/api/join-group.ts';
 import type { SyncGroupAssignment, SyncGroupRequest } from '../protocol/api/sync-group.ts';
@@ -28,6 +29,7 @@ export interface Identity {
 
 export const NO_IDENTITY: Identity = { memberId: '', generation: -1, protocol: null };
 
+/** @throws KafkaError where an assignor of the application throws, or gives what is no user data */
 export function joinRequest(
   options: ClassicGroupOptions,
   identity: Identity,
@@ -43,18 +45,27 @@ export function joinRequest(
     memberId: identity.memberId,
     groupInstanceId: options.groupInstanceId,
     protocolType: PROTOCOL_TYPE,
-    protocols: options.assignors.map((assignor) => ({
-      name: assignor.name,
-      metadata: encodeSubscription({
-        topics: [...topics],
-        userData: assignor.subscriptionUserData?.(topics, last) ?? null,
-        ownedPartitions: byTopic(owned),
-        generationId: identity.generation,
-        rackId: options.clientRack === '' ? null : options.clientRack,
-      }),
-    })),
+    protocols: options.assignors.map((assignor) => {
+      const { name } = assignor;
+      try {
+        const metadata = encodeSubscription({
+          topics: [...topics],
+          userData: assignor.subscriptionUserData?.(topics, last) ?? null,
+          ownedPartitions: byTopic(owned),
+          generationId: identity.generation,
+          rackId: options.clientRack === '' ? null : options.clientRack,
+        });
+        return { name, metadata };
+      } catch (cause) {
+        throw assignorFailed(name, 'JoinGroup', cause);
+      }
+    }),
     reason: truncateReason(reason),
   };
+}
+
+export function assignorFailed(name: string, api: string, cause: unknown): KafkaError {
+  return new KafkaError(`The assignor ${name} failed: ${String(cause)}`, { api, cause });
 }
 
 export function joinTimeoutMs(options: ClassicGroupOptions): number {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { ConsumerOptions, KafkaError } from '../../src/index.ts';
-import { soon } from './consumer-rig.ts';
-import { MockRig } from './mock-rig.ts';
+import type { Assignor, ConsumerOptions, KafkaError } from '../../src/index.ts';
+import { soon, timed } from './consumer-rig.ts';
+import { deferred, MockRig } from './mock-rig.ts';
 
 const CLASSIC = ['FindCoordinator', 'JoinGroup', 'SyncGroup', 'Heartbeat'];
 const CASES: { api: string; options: Partial<ConsumerOptions> }[] = [
@@ -25,4 +25,64 @@ describe.each(CASES)('$api ($options) of a broker that fails for reasons of its 
     expect((await consumer.read())?.offset).toBe(2);
     expect(rig.kafka.members('g')).toHaveLength(1);
   });
+});
+
+describe.each<{ name: string; api: string; options: Partial<ConsumerOptions> }>([
+  { name: 'classic', api: 'Heartbeat', options: {} },
+  { name: 'consumer', api: 'ConsumerGroupHeartbeat', options: { groupProtocol: 'consumer' } },
+])('a consumer that has failed for good, protocol $name', ({ api, options }) => {
+  it('says so, and leaves the group to others', async () => {
+    const name = 'GROUP_AUTHORIZATION_FAILED';
+    const rig = await MockRig.start(2);
+    const lost: number[] = [];
+    const consumer = rig.consumer(options);
+    const listener = { onLost: (partitions: unknown[]) => lost.push(partitions.length) };
+    consumer.subscribe(['t'], listener);
+    expect((await consumer.read())?.offset).toBe(0);
+    expect(consumer.metrics()).toMatchObject({ failure: null, group: { state: 'stable', failure: null } });
+    rig.kafka.fail(api, { errorCode: name });
+    consumer.subscribe(['t', 'u'], listener); // a heartbeat or a rejoin, at once
+    await soon(() => lost.length === 1 && rig.kafka.members('g').length === 0, 'farewell');
+    await expect(consumer.read({ timeoutMs: 0 })).rejects.toMatchObject({ name });
+    const failure = expect.objectContaining({ name }) as KafkaError;
+    const state = expect.stringMatching(/^(failed|fatal)$/) as string;
+    expect(consumer.metrics()).toMatchObject({ failure, group: { state, failure } });
+    const other = rig.consumer(options);
+    other.subscribe(['t']);
+    expect((await other.read())?.offset).toBe(0);
+  });
+});
+
+it('an answer that is fatal while the consumer is being closed holds close() up no longer', async () => {
+  const rig = await MockRig.start(2);
+  const consumer = rig.consumer({ groupInstanceId: 'i' });
+  const answered = deferred();
+  consumer.on('log', ({ level }) => level === 'error' && answered.resolve());
+  const onRevoked = async (): Promise<void> => {
+    rig.kafka.fail('Heartbeat', { errorCode: 'FENCED_INSTANCE_ID' });
+    await answered.promise;
+  };
+  consumer.subscribe(['t'], { onRevoked });
+  expect((await consumer.read())?.offset).toBe(0);
+  expect(await timed(consumer.close({ timeoutMs: 600_000 }))).toBeLessThan(25_000); // it took all of it
+});
+
+it('an assignor of the application that throws when the member is to join ends the consumer, and says so', async () => {
+  const rig = await MockRig.start(2);
+  let isBroken = false;
+  const mine: Assignor = {
+    name: 'mine',
+    supportedProtocols: ['eager'],
+    assign: (_cluster, members) => new Map(members.map(({ memberId }) => [memberId, []])),
+    subscriptionUserData: () => {
+      if (isBroken) throw new Error('no rack file');
+      return null;
+    },
+  };
+  const consumer = rig.subscribed({ partitionAssignmentStrategy: [mine] });
+  await soon(() => rig.kafka.members('g').length === 1, 'member');
+  const read = consumer.read({ timeoutMs: 20_000 });
+  isBroken = true;
+  consumer.subscribe(['t', 'u']);
+  await expect(read).rejects.toThrow('The assignor mine failed: Error: no rack file');
 });

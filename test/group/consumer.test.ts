@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { KafkaError, UnsupportedVersionError } from '../../src/errors.ts';
-import { assignment, CONNECTION_LOST, ConsumerRig, INTERVAL_MS } from './consumer-rig.ts';
+import { answered, assignment, CONNECTION_LOST, ConsumerRig, INTERVAL_MS, OPTIONS } from './consumer-rig.ts';
 
 const NOTHING = {
   instanceId: null,
@@ -355,17 +355,34 @@ describe('errors', () => {
     expect(rig.group.state).toBe('stable');
   });
 
-  it('a fatal answer takes everything away; close then still leaves, for the broker counts on the member', () => {
+  it('a fatal answer takes everything away, and the member leaves at once, for the broker counts on it', () => {
     const rig = new ConsumerRig();
     rig.stable();
     rig.beat();
     rig.answer({ errorCode: 128 });
-    expect(rig.types).toEqual(['revoke', 'fail']);
+    expect(rig.types).toEqual(['revoke', 'fail', 'sendHeartbeat']);
     expect(rig.last('revoke').lost).toBe(true);
-    rig.on({ type: 'revoked' });
-    rig.on({ type: 'close' });
     expect(rig.request.memberEpoch).toBe(-1);
     rig.answer();
+    rig.on({ type: 'revoked' });
+    rig.subscribe(['audit']);
+    rig.on({ type: 'polled' });
+    expect(rig.pass(600_000)).toEqual([]);
+    expect(rig.group.state).toBe('fatal');
+    rig.on({ type: 'close' });
+    expect(rig.types).toEqual(['left']);
+  });
+
+  it('closed while that goodbye is out: waits for its answer', () => {
+    const rig = new ConsumerRig();
+    rig.stable();
+    rig.on({ type: 'failed', error: CONNECTION_LOST });
+    expect(rig.types).toEqual(['revoke', 'fail', 'sendHeartbeat']);
+    const { id } = rig.last('sendHeartbeat');
+    rig.on({ type: 'revoked' });
+    rig.on({ type: 'close' });
+    expect(rig.types).toEqual([]);
+    rig.on({ type: 'heartbeatAnswered', id, response: answered({ memberEpoch: -1 }) });
     expect(rig.types).toEqual(['left']);
   });
 
@@ -428,6 +445,35 @@ describe('leaving', () => {
     expect(rig.actions).toEqual([{ type: 'left' }]);
     expect(rig.on({ type: 'close' })).toEqual([]);
     expect(rig.group.deadline()).toBe(Infinity);
+  });
+
+  it.each([15, 16, null])('met with %s: leaves where the coordinator is now, and tries that once', (errorCode) => {
+    const lose = (rig: ConsumerRig): void => {
+      if (errorCode === null) rig.on({ type: 'coordinatorLost', error: CONNECTION_LOST });
+      else rig.answer({ errorCode });
+    };
+    const rig = new ConsumerRig();
+    rig.stable();
+    rig.on({ type: 'close' });
+    rig.on({ type: 'revoked' });
+    lose(rig);
+    expect(rig.types).toEqual(['coordinatorUnknown', 'findCoordinator']);
+    rig.find();
+    expect(rig.request.memberEpoch).toBe(-1);
+    lose(rig);
+    expect(rig.types).toContain('left');
+  });
+
+  it('met with NOT_COORDINATOR: looks for the new one no longer than a back-off', () => {
+    const rig = new ConsumerRig();
+    rig.stable();
+    rig.on({ type: 'close' });
+    rig.on({ type: 'revoked' });
+    rig.answer({ errorCode: 16 });
+    rig.pass(OPTIONS.retryBackoffMaxMs - 1);
+    expect(rig.types).toEqual([]);
+    rig.pass(1);
+    expect(rig.types).toEqual(['left']);
   });
 
   it('a static member leaves with epoch −2', () => {

@@ -1,4 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { AuthenticationError } from '../../src/errors.ts';
+import type { Assignor } from '../../src/group/assignors/assignor.ts';
+import { range } from '../../src/group/assignors/range.ts';
+import type { GroupEvent } from '../../src/group/events.ts';
 import { CONNECTION_LOST, OPTIONS, Rig, joined } from './rig.ts';
 
 const LEFT = { throttleTimeMs: 0, errorCode: 0, members: [] };
@@ -58,7 +62,7 @@ describe('close', () => {
     rig.on({ type: 'close' });
     expect(rig.types).toEqual([]);
     rig.on({ type: 'revoked' });
-    rig.on({ type: 'leaveFailed', id: rig.last('sendLeave').id, error: CONNECTION_LOST });
+    rig.on({ type: 'leaveAnswered', id: rig.last('sendLeave').id, response: LEFT });
     expect(rig.types).toEqual(['left']);
     rig.on({ type: 'close' });
     rig.on({ type: 'subscribed', topics: ['orders'] });
@@ -132,16 +136,144 @@ describe('close', () => {
     expect(rig.types).toEqual(['left']);
   });
 
-  it('after a fatal answer: gives the place in the group back', () => {
+  describe.each([
+    { what: 'NOT_COORDINATOR', lose: (rig: Rig, id: number) => rig.on(leaveAnswered(id, 16)) },
+    { what: 'COORDINATOR_NOT_AVAILABLE', lose: (rig: Rig, id: number) => rig.on(leaveAnswered(id, 15)) },
+    {
+      what: 'a broken connection',
+      lose: (rig: Rig, id: number) => rig.on({ type: 'leaveFailed', id, error: CONNECTION_LOST }),
+    },
+    {
+      what: 'a broken connection, told first',
+      lose: (rig: Rig) => rig.on({ type: 'coordinatorLost', error: CONNECTION_LOST }),
+    },
+  ])('LeaveGroup met with $what', ({ lose }) => {
+    function lost(): Rig {
+      const rig = new Rig();
+      rig.stable();
+      rig.on({ type: 'close' });
+      rig.on({ type: 'revoked' });
+      lose(rig, rig.last('sendLeave').id);
+      expect(rig.types).toEqual(['coordinatorUnknown', 'findCoordinator']);
+      return rig;
+    }
+
+    it('leaves where the coordinator is now', () => {
+      const rig = lost();
+      rig.find();
+      expect(rig.last('sendLeave').request.memberId).toBe('me');
+      rig.on(leaveAnswered(rig.last('sendLeave').id, 0));
+      expect(rig.types).toEqual(['left']);
+    });
+
+    it('tries that once', () => {
+      const rig = lost();
+      rig.find();
+      lose(rig, rig.last('sendLeave').id);
+      expect(rig.types).toContain('left');
+      expect(rig.group.deadline()).toBe(Infinity);
+    });
+
+    it('looks no longer than a back-off', () => {
+      const rig = lost();
+      rig.pass(OPTIONS.retryBackoffMaxMs - 1);
+      expect(rig.types).toEqual([]);
+      rig.pass(1);
+      expect(rig.types).toEqual(['left']);
+    });
+  });
+});
+
+describe('a member that has failed for good', () => {
+  it('leaves at once, is heard of no more, and has nothing left to do when it is closed', () => {
     const rig = new Rig();
     rig.stable();
     rig.on({ type: 'heartbeatAnswered', id: rig.heartbeat(), response: { throttleTimeMs: 0, errorCode: 30 } });
-    expect(rig.types).toEqual(['revoke', 'fail']);
+    expect(rig.types).toEqual(['revoke', 'fail', 'sendLeave']);
+    expect(rig.last('revoke').lost).toBe(true);
+    expect(rig.last('sendLeave').request).toMatchObject({ memberId: 'me', reason: 'the consumer has failed' });
+    rig.on(leaveAnswered(rig.last('sendLeave').id, 0));
     rig.on({ type: 'revoked' });
     rig.on({ type: 'subscribed', topics: ['audit'] });
-    expect(rig.types).toEqual([]);
+    rig.on({ type: 'polled' });
+    expect(rig.pass(600_000)).toEqual([]);
+    expect(rig.group.state).toBe('failed');
     rig.on({ type: 'close' });
-    rig.on({ type: 'leaveAnswered', id: rig.last('sendLeave').id, response: LEFT });
     expect(rig.types).toEqual(['left']);
   });
+
+  it('is closed while LeaveGroup is out: waits for its answer', () => {
+    const rig = new Rig();
+    rig.stable();
+    rig.on({ type: 'heartbeatAnswered', id: rig.heartbeat(), response: { throttleTimeMs: 0, errorCode: 30 } });
+    const { id } = rig.last('sendLeave');
+    rig.on({ type: 'revoked' });
+    rig.on({ type: 'close' });
+    expect(rig.types).toEqual([]);
+    rig.on(leaveAnswered(id, 0));
+    expect(rig.types).toEqual(['left']);
+  });
+
+  it('of a static member: no LeaveGroup, no heartbeats', () => {
+    const rig = new Rig({ groupInstanceId: 'one' });
+    rig.stable();
+    rig.on({ type: 'heartbeatAnswered', id: rig.heartbeat(), response: { throttleTimeMs: 0, errorCode: 30 } });
+    expect(rig.types).toEqual(['revoke', 'fail']);
+    expect(rig.pass(600_000)).toEqual([]);
+  });
+
+  it.each([30, 82])('while it is being closed (%i): is left when the application is through', (errorCode) => {
+    const rig = new Rig({ groupInstanceId: 'one' });
+    rig.stable();
+    rig.on({ type: 'close' });
+    rig.on({ type: 'heartbeatAnswered', id: rig.heartbeat(), response: { throttleTimeMs: 0, errorCode } });
+    expect(rig.types).toEqual(['revoke', 'fail']);
+    rig.on({ type: 'revoked' });
+    expect(rig.types).toEqual(['left']);
+  });
+
+  it("for a reason that is not the group's: leaves likewise", () => {
+    const rig = new Rig();
+    rig.stable();
+    const error = new AuthenticationError('wrong password');
+    rig.on({ type: 'failed', error });
+    expect(rig.types).toEqual(['revoke', 'fail', 'sendLeave']);
+    expect(rig.last('fail').error).toBe(error);
+  });
+
+  it('for such a reason while it is out of the group already: does not come back', () => {
+    const rig = new Rig();
+    rig.stable();
+    rig.on({ type: 'pollExpired' });
+    rig.on(leaveAnswered(rig.last('sendLeave').id, 0));
+    rig.on({ type: 'failed', error: CONNECTION_LOST });
+    rig.on({ type: 'revoked' });
+    rig.on({ type: 'polled' });
+    expect(rig.types).toEqual([]);
+    expect(rig.group.state).toBe('unjoined');
+    expect(rig.pass(600_000)).toEqual([]);
+  });
 });
+
+it.each([
+  { what: 'throws', userData: () => thrown() },
+  { what: 'gives what is no user data', userData: () => 'text' as unknown as Buffer },
+])('an assignor of the application that $what when it is to join: fatal, named', ({ userData }) => {
+  const mine: Assignor = { ...range, name: 'mine', subscriptionUserData: userData };
+  const rig = new Rig({ assignors: [mine] });
+  rig.on({ type: 'subscribed', topics: ['orders'] });
+  rig.find();
+  expect(rig.types).toEqual(['fail']);
+  expect(rig.last('fail').error.message).toMatch(/^The assignor mine failed: /);
+  expect(rig.group.deadline()).toBe(Infinity);
+  rig.on({ type: 'close' });
+  expect(rig.types).toEqual(['left']);
+});
+
+function thrown(): Buffer {
+  throw new Error('no rack file');
+}
+
+function leaveAnswered(id: number, errorCode: number): GroupEvent {
+  return { type: 'leaveAnswered', id, response: { ...LEFT, errorCode } };
+}
