@@ -124,7 +124,7 @@ export class Cluster {
       includeTopicAuthorizedOperations: false,
     };
     await this.#any.ask('Metadata', async (connection, timeoutMs) => {
-      this.#learn(await connection.send(metadataApi, request, { timeoutMs }));
+      this.#learn(await connection.send(metadataApi, request, { timeoutMs }), connection.address);
     });
   }
 
@@ -191,7 +191,7 @@ export class Cluster {
       includeClusterAuthorizedOperations: false,
       includeTopicAuthorizedOperations: false,
     };
-    const response = await this.#any.ask('Metadata', async (connection, timeoutMs) => {
+    const { answer, from } = await this.#any.ask('Metadata', async (connection, timeoutMs) => {
       const answer = await connection.send(metadataApi, request, { timeoutMs });
       const { errorCode } = answer;
       if (errorCode === ERROR_CODES.REBOOTSTRAP_REQUIRED && this.#options.metadataRecoveryStrategy === 'rebootstrap') {
@@ -201,14 +201,14 @@ export class Cluster {
         throw error;
       }
       if (errorCode !== 0) throw kafkaErrorOf(errorCode, { api: 'Metadata' });
-      return answer;
+      return { answer, from: connection.address };
     });
-    this.#learn(response, topics === null);
+    this.#learn(answer, from, topics === null);
   }
 
   /** Takes in an answer. A broker that is elsewhere now is not waited for where it was. */
-  #learn(response: MetadataResponse, isList = false): void {
-    this.metadata.update(response, isList);
+  #learn(response: MetadataResponse, from: string, isList = false): void {
+    if (!this.metadata.update(response, isList, from)) this.doubtMetadata();
     for (const [key, { connection, attempt }] of this.#open) {
       const broker = this.metadata.brokers.get(parseInt(key, 10));
       const inVain = connection?.isOverdue === true ? connection : attempt;

@@ -28,6 +28,9 @@ export interface TopicMetadata {
   partitions: PartitionMetadata[];
 }
 
+/** A broker that does not know a topic says so so many times in a row before that counts, where it is the only one that is asked. */
+const TIMES_MISSING = 3;
+
 /** What is known of the cluster. Plain data, taken in answer by answer. */
 export class ClusterMetadata {
   brokers = new Map<number, BrokerAddress>();
@@ -40,14 +43,20 @@ export class ClusterMetadata {
    */
   doubtful: ReadonlySet<string> = new Set();
   #namesById = new Map<string, string>();
+  /** By name, of topics that have partitions: who has not known it, and how often in a row it was not known. */
+  #missing = new Map<string, { from: string; times: number }>();
 
   /**
    * Takes in an answer. A partition's leader is never replaced by one of an older epoch (KIP-320): two brokers may be of
-   * different minds for a while. A new topic id means a new topic, whose epochs start again.
+   * different minds for a while. A new topic id means a new topic, whose epochs start again. A topic that a broker does not know
+   * keeps its partitions until another broker does not know it either, or the same one a third time: one that has only just started knows nothing.
    *
    * @param isList all topics were asked for
+   * @param from the address of who gave it
+   * @returns false where another broker should be asked, too
    */
-  update(response: MetadataResponse, isList = false): void {
+  update(response: MetadataResponse, isList = false, from = ''): boolean {
+    let isCertain = true;
     if (response.brokers.length > 0) {
       this.brokers = new Map(
         response.brokers.map((broker) => [
@@ -60,12 +69,15 @@ export class ClusterMetadata {
     for (const topic of response.topics) {
       if (topic.name === null) continue;
       const known = this.topics.get(topic.name);
-      const sameId = known !== undefined && (known.topicId === topic.topicId || known.topicId === NO_UUID);
       // An answer without an id is one of a broker before Metadata v10, or an error: no sign of another topic.
-      const sameTopic = known !== undefined && (sameId || topic.topicId === NO_UUID);
-      if (topic.errorCode !== 0 && topic.partitions.length === 0 && sameId && known.partitions.length > 0) {
-        // A broker that has only just started may not know the topic yet: its leaders stand until they fail.
+      const isOther = topic.topicId !== NO_UUID && known?.topicId !== topic.topicId && known?.topicId !== NO_UUID;
+      const sameTopic = known !== undefined && !isOther;
+      const isMissing = topic.errorCode !== 0 && topic.partitions.length === 0;
+      if (!isMissing) this.#missing.delete(topic.name);
+      else if (sameTopic && known.partitions.length > 0 && !this.#isGone(topic.name, topic.errorCode, from)) {
+        // Its leaders stand until they fail.
         known.errorCode = topic.errorCode;
+        isCertain = false;
         continue;
       }
       // Without ids, a topic that was not there any more may be another one now, whose epochs start again.
@@ -96,6 +108,17 @@ export class ClusterMetadata {
         partitions,
       });
     }
+    return isCertain;
+  }
+
+  #isGone(topic: string, errorCode: number, from: string): boolean {
+    if (errorCode !== ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION) return false;
+    const before = this.#missing.get(topic);
+    const times = (before?.times ?? 0) + 1;
+    const isGone = before !== undefined && (before.from !== from || times >= TIMES_MISSING);
+    if (isGone) this.#missing.delete(topic);
+    else this.#missing.set(topic, { from, times });
+    return isGone;
   }
 
   #takeList(response: MetadataResponse): void {

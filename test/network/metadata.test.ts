@@ -90,11 +90,40 @@ describe('leaders (KIP-320)', () => {
     expect(metadata.topics.get('t')?.errorCode).toBe(5);
   });
 
-  it('a topic that the brokers have forgotten has no partitions', () => {
-    const metadata = known(response([partition(0, 1, 7)]), response([], { errorCode: 3, topicId: NO_UUID }));
+  const UNKNOWN = response([], { errorCode: 3, topicId: NO_UUID });
+
+  it('stand while one broker does not know the topic, as one that has only just started', () => {
+    const metadata = known(response([partition(0, 1, 7)]));
+    expect(metadata.update(UNKNOWN, false, 'a:1')).toBe(false);
+    expect(metadata.topics.get('t')).toMatchObject({ errorCode: 3, topicId: ID });
+    expect(metadata.partition('t', 0)).toMatchObject({ leader: 1 });
+    expect(metadata.update(response([partition(0, 1, 7)]), false, 'a:1')).toBe(true);
+    expect(metadata.topics.get('t')?.errorCode).toBe(0);
+    // It counts from the beginning again.
+    expect(metadata.update(UNKNOWN, false, 'b:1')).toBe(false);
+    expect(metadata.partition('t', 0)).toBeDefined();
+  });
+
+  it.each([
+    ['two brokers have forgotten', ['a:1', 'b:1']],
+    ['the only broker has forgotten three times', ['a:1', 'a:1', 'a:1']],
+  ])('a topic that %s has no partitions', (_, askedOf) => {
+    const metadata = known(response([partition(0, 1, 7)]));
+    for (const from of askedOf) {
+      expect(metadata.topics.get('t')?.partitions).toHaveLength(1);
+      metadata.update(UNKNOWN, false, from);
+    }
     expect(metadata.topics.get('t')).toMatchObject({ errorCode: 3, partitions: [] });
     expect(metadata.topicId('t')).toBeNull();
     expect(metadata.topicName(ID)).toBeUndefined();
+  });
+
+  it.each([5, 29, 17])('no other error of the topic takes them away (%i)', (errorCode) => {
+    const metadata = known(response([partition(0, 1, 7)]));
+    for (const from of ['a:1', 'b:1', 'c:1'])
+      metadata.update(response([], { errorCode, topicId: NO_UUID }), false, from);
+    expect(metadata.topics.get('t')).toMatchObject({ errorCode, topicId: ID });
+    expect(metadata.partition('t', 0)).toMatchObject({ leader: 1 });
   });
 });
 
