@@ -29,11 +29,16 @@ export class PartitionClaim<K, V> implements Claim<K, V> {
   readonly initialOffset: number;
   /** `consume` has returned or thrown. */
   isDone = false;
+  /** It has ended, and only waits for the others that end together with it. */
+  isWaitingForOthers = false;
   /** What `consume` has thrown before the claim ended. */
   failure: Stopped | null = null;
-  /** Resolved by `onDone`. */
+  /** Resolves when `consume` has ended: `onDone`. */
   readonly done: Promise<void>;
   onDone: () => void = () => undefined;
+  /** Resolves when `consume` has ended, or is not waited for any more: `giveUp`. */
+  readonly released: Promise<void>;
+  giveUp: () => void = () => undefined;
   #host: HandlingHost<K, V>;
   #maxRecords: number;
   #controller = new AbortController();
@@ -44,6 +49,8 @@ export class PartitionClaim<K, V> implements Claim<K, V> {
     this.#maxRecords = maxRecords;
     this.delivery = delivery;
     this.done = new Promise((resolve) => (this.onDone = resolve));
+    const givenUp = new Promise<void>((resolve) => (this.giveUp = resolve));
+    this.released = Promise.race([this.done, givenUp]);
     this.topic = delivery.topic;
     this.partition = delivery.partition;
     this.initialOffset = delivery.position;

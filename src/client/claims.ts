@@ -47,6 +47,8 @@ export class Claims<K, V> implements Worker<K, V> {
   /** Were given to `setup`. */
   #known = new WeakSet<PartitionDelivery<K, V>>();
   #claims = new Map<PartitionDelivery<K, V>, PartitionClaim<K, V>>();
+  /** Their claims have ended, and `consume` or `cleanup` has not. */
+  #ending = new Set<PartitionClaim<K, V>>();
   /** Loops, and the cleanups after them. */
   #running = 0;
   #isOver = false;
@@ -121,8 +123,16 @@ export class Claims<K, V> implements Worker<K, V> {
     return result;
   }
 
+  onGivenUp(partitions: readonly PartitionDelivery<K, V>[]): PartitionDelivery<K, V>[] {
+    const claims = [...this.#ending].filter(({ delivery }) => partitions.includes(delivery));
+    const waiting = claims.filter(({ isWaitingForOthers }) => isWaitingForOthers).map(({ delivery }) => delivery);
+    for (const claim of claims) claim.giveUp();
+    return partitions.filter((each) => !waiting.includes(each));
+  }
+
   onAbandoned(): void {
     this.#isAbandoned = true;
+    for (const claim of [...this.#ending, ...this.#claims.values()]) claim.giveUp();
     this.#host.reading.wake();
   }
 
@@ -181,13 +191,20 @@ export class Claims<K, V> implements Worker<K, V> {
   async #endClaims(claims: readonly PartitionClaim<K, V>[]): Promise<void> {
     for (const claim of claims) {
       this.#claims.delete(claim.delivery);
+      this.#ending.add(claim);
       claim.end();
     }
-    await Promise.all(claims.map(({ done }) => done));
-    if (claims.length > 0) await this.#cleanUp(claims);
-    for (const { delivery } of claims) {
+    for (const claim of claims) void claim.done.then(() => (claim.isWaitingForOthers = true));
+    await Promise.all(claims.map(({ released }) => released));
+    const ended = claims.filter(({ isDone }) => isDone);
+    for (const claim of ended) claim.isWaitingForOthers = false;
+    // What hangs is cleaned up after when it ends, if it does; the others need not wait for that.
+    for (const claim of claims) if (!claim.isDone) void claim.done.then(() => this.#cleanUp([claim]));
+    if (ended.length > 0) await this.#cleanUp(ended);
+    for (const claim of claims) {
       this.#running--;
-      this.#host.delivery.endWork(delivery);
+      this.#ending.delete(claim);
+      this.#host.delivery.endWork(claim.delivery);
     }
     this.#host.handChanged();
     this.#host.reading.wake();

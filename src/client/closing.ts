@@ -75,6 +75,8 @@ export class Closing<K, V> {
   #commitMs = 0;
   #isEngineClosing = false;
   #resolveClosed: (hasLeft: boolean) => void = () => undefined;
+  /** End the waits for commits: see `whileCommitting`. */
+  readonly #commitWaits = new Set<() => void>();
   /** Looks again at what is waited for: something was let go of, or there is less time. */
   #look: () => void = () => undefined;
   #unfollowSignal: () => void = () => undefined;
@@ -96,6 +98,17 @@ export class Closing<K, V> {
   /** Until when the last commit is tried; Infinity before `close()` has come to it. */
   get commitBy(): number {
     return this.#commitBy;
+  }
+
+  /** Waits for this commit, but not beyond `commitBy`, also where `close()` is called meanwhile. */
+  async whileCommitting(commit: Promise<void>): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#commitWaits.add(resolve);
+      void commit.finally(() => {
+        this.#commitWaits.delete(resolve);
+        resolve();
+      });
+    });
   }
 
   /** The same for all calls; the shortest time counts. */
@@ -148,6 +161,7 @@ export class Closing<K, V> {
     // Where no coordinator answers there is nothing to wait for: the time of these is bounded by itself.
     const now = performance.now();
     this.#commitBy = Math.min(now + this.#commitMs, beforeEnd(now, this.#deadline));
+    const commitTimer = setTimeout(() => this.#endCommitWaits(), Math.max(0, this.#commitBy - now));
     if (failure() === null) await this.#within(commits.beforeClose(beforeEnd(now, this.#commitBy)));
     // A group's partitions are committed when they are revoked, which `close` brings about.
     if (failure() === null && !isSubscribed())
@@ -155,6 +169,7 @@ export class Closing<K, V> {
     const closed = new Promise<boolean>((resolve) => (this.#resolveClosed = resolve));
     this.#closeEngine();
     const hasLeft = await closed;
+    clearTimeout(commitTimer);
     this.#isClosed = true;
     rebalances.close();
     commits.failAll(closedError());
@@ -169,6 +184,10 @@ export class Closing<K, V> {
       uncommitted: this.#host.hasGroup ? partitions.filter(isUncommitted).map((each) => at(each)) : [],
       hasLeft,
     };
+  }
+
+  #endCommitWaits(): void {
+    for (const end of [...this.#commitWaits]) end();
   }
 
   #closeEngine(): void {
@@ -238,8 +257,8 @@ function beforeEnd(now: number, end: number): number {
   return end - Math.min(END_MS, (end - now) / 4);
 }
 
-function isUnfinished<K, V>({ isInHand, running, ledger }: PartitionDelivery<K, V>): boolean {
-  return isInHand || running > 0 || ledger.outstandingCount > 0;
+function isUnfinished<K, V>({ isInHand, ledger }: PartitionDelivery<K, V>): boolean {
+  return isInHand || ledger.outstandingCount > 0;
 }
 
 function isUncommitted<K, V>({ ledger }: PartitionDelivery<K, V>): boolean {
@@ -254,7 +273,7 @@ function at<K, V>(delivery: PartitionDelivery<K, V>, offset = delivery.ledger.fi
 /** `t-0 from offset 3 on, t-1 from offset 7 on`. */
 function describe<K, V>(delivery: Delivery<K, V>): string {
   const names = [...delivery.partitions]
-    .filter(isUnfinished)
+    .filter((each) => each.running > 0 || isUnfinished(each))
     .map(({ topic, partition, ledger }) => `${topic}-${partition} from offset ${ledger.oldestUnfinished} on`);
   const more = names.length > 5 ? ` and ${names.length - 5} more partitions` : '';
   return `what it has of ${names.slice(0, 5).join(', ')}${more}`;

@@ -13,6 +13,8 @@ export interface Worker<K, V> {
   onBlocked(partitions: readonly PartitionDelivery<K, V>[]): void;
   /** The application reads this one again after a pause. */
   onResumed?(): void;
+  /** The group does not wait any longer for what works on these. Returns those of them that something does work on. */
+  onGivenUp?(partitions: readonly PartitionDelivery<K, V>[]): PartitionDelivery<K, V>[];
   /** Nobody waits for what is still running. */
   onAbandoned(): void;
 }
@@ -138,6 +140,11 @@ export class Delivery<K, V> {
   begin(delivery: PartitionDelivery<K, V>): void {
     delivery.isStarting = false;
     if (delivery.hasSomething) this.#enter(delivery);
+  }
+
+  /** The group does not wait any longer for what works on these. Returns those of them that something does work on. */
+  giveUp(deliveries: readonly PartitionDelivery<K, V>[]): readonly PartitionDelivery<K, V>[] {
+    return this.#worker?.onGivenUp?.(deliveries) ?? deliveries;
   }
 
   seek(delivery: PartitionDelivery<K, V>, epoch: number, position: number): void {

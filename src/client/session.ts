@@ -81,7 +81,7 @@ export class Session<K, V> {
         this.#reporting.rebalanced(rebalance);
       },
       onListenerFailed: (error, again) => this.#listenerFailed(error, again),
-      onGivenUp: (deliveries) => this.#reporting.givenUp(deliveries, settings.maxPollIntervalMs),
+      onGivenUp: (deliveries) => this.#reporting.givenUp(this.delivery.giveUp(deliveries), settings.maxPollIntervalMs),
     });
     this.#subscriptions = new Subscriptions<K, V>({
       settings,
@@ -342,7 +342,9 @@ export class Session<K, V> {
   }
 
   async #commitFinished(partitions: readonly PartitionDelivery<K, V>[]): Promise<void> {
-    if (this.#failure === null) await this.#commits.beforeRevocation(partitions, this.#closing.commitBy);
+    if (this.#failure !== null) return;
+    const { commitBy } = this.#closing;
+    await this.#closing.whileCommitting(this.#commits.beforeRevocation(partitions, commitBy));
   }
 
   #assigned({ topic, partition }: TopicPartition, where: string): PartitionDelivery<K, V> {

@@ -240,4 +240,17 @@ describe('the time of close(), shared out', () => {
     closing.onEngineClosed(true);
     await closed;
   });
+
+  it('a commit that a revocation began to wait for before ends with the others', async () => {
+    const { closing } = stuck(false);
+    let isOver = false;
+    void closing.whileCommitting(new Promise(() => undefined)).then(() => (isOver = true));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(isOver).toBe(false);
+    void closing.close(30_000);
+    await vi.advanceTimersByTimeAsync(5900);
+    expect(isOver).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(isOver).toBe(true);
+  });
 });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { HandlerError, type Claim, type KafkaRecord } from '../../src/index.ts';
+import { HandlerError, type Claim, type Consumer, type KafkaRecord } from '../../src/index.ts';
 import { soon, T0, take } from './consumer-rig.ts';
 import { errorsOf, Handling, nameOf, settle } from './handling-rig.ts';
 import { deferred, MockRig } from './mock-rig.ts';
@@ -360,5 +360,59 @@ describe('setup, when its partitions are taken away meanwhile', () => {
     await closing;
     await done;
     expect(events).toEqual(['cleanup', 'end of run']);
+  });
+});
+
+describe('a consume that hangs at the end of its claim', () => {
+  async function oneHangs(options: { maxPollIntervalMs?: number } = {}): Promise<{
+    rig: MockRig;
+    consumer: Consumer;
+    events: string[];
+    done: Promise<void>;
+    letGo: () => void;
+  }> {
+    const rig = await MockRig.start(3, 3);
+    const consumer = rig.subscribed(options);
+    const events: string[] = [];
+    const { promise, resolve } = deferred();
+    const done = consumer.run({
+      consume: async (claim) => {
+        events.push(`begin ${claim.partition}`);
+        for await (const record of claim) if (record.partition === 0 && record.offset === 1) await promise;
+        events.push(`end ${claim.partition}`);
+      },
+      cleanup: (partitions) => void events.push(`cleanup ${partitions.map(({ partition }) => partition).join()}`),
+    });
+    await soon(() => events.length === 2 && consumer.unfinished().length === 0, 'both');
+    await soon(() => consumer.lag().every(({ position }) => (position ?? 0) >= 2), 'what they read');
+    return { rig, consumer, events, done, letGo: () => resolve() };
+  }
+
+  it('close() cleans up after the others in its time, and after this one when it ends', async () => {
+    const { rig, consumer, events, done, letGo } = await oneHangs();
+    const { unfinished } = await consumer.close({ timeoutMs: 4000 });
+    await done;
+    expect(unfinished).toEqual([{ ...T0, offset: 1 }]);
+    expect(events.slice(2)).toEqual(['end 1', 'cleanup 1']);
+    letGo();
+    await soon(() => events.length === 6, 'the end of that');
+    expect(events.slice(4)).toEqual(['end 0', 'cleanup 0']);
+    expect(rig.kafka.committed('g')).toEqual({ t: { 0: 1, 1: 3 } });
+  });
+
+  it('a revocation goes on without it in the end, and cleans up after the others', async () => {
+    const { rig, consumer, events, done, letGo } = await oneHangs({ maxPollIntervalMs: 600 });
+    const errors = errorsOf(consumer);
+    const other = rig.subscribed();
+    const others = take(other, 1);
+    await soon(() => events.includes('cleanup 1'), 'cleanup of what has ended');
+    expect(await others).toHaveLength(1);
+    expect(errors).toMatchObject([{ name: 'HandlerError', ...T0, offset: 1 }]);
+    expect(events).not.toContain('cleanup 0');
+    letGo();
+    await soon(() => events.includes('cleanup 0'), 'the end of that');
+    await other.close();
+    await consumer.close();
+    await done;
   });
 });
