@@ -1,13 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { METADATA_FATES } from '../src/client/metadata-fates.ts';
+import { COMMITTED_FATES, OFFSET_COMMIT_FATES } from '../src/commit/fates.ts';
 import * as fetchFates from '../src/fetch/fates.ts';
 import { ERROR_CODES, errorCodeOf, type ErrorName } from '../src/protocol/error-codes.ts';
 import { fateOf, type ErrorFates } from '../src/protocol/error-fates.ts';
 
 // docs/error-fates.md against the tables that the code goes by. Whoever adds a table adds it here, and its section there.
 
-const TABLES: readonly ErrorFates<string>[] = [METADATA_FATES, ...Object.values(fetchFates)];
+const TABLES: readonly ErrorFates<string>[] = [
+  METADATA_FATES,
+  ...Object.values(fetchFates),
+  COMMITTED_FATES,
+  OFFSET_COMMIT_FATES,
+];
 
 const OTHERS = 'every other code';
 const doc = readFileSync(new URL('../docs/error-fates.md', import.meta.url), 'utf8');

@@ -13,6 +13,7 @@ export type Consumed<K, V> =
 
 /** One of them, as the commits need it. Offsets are the next ones to be consumed. */
 export interface Target extends Required<TopicPartitionOffset> {
+  metadata: string;
   kind: 'record' | 'batch' | 'offset';
   /** Of the record, or of the batch's first; of an offset, itself. */
   firstOffset: number;
@@ -33,7 +34,8 @@ function targetOf(what: unknown, where: string): Target {
     const { topic, partition, offset: firstOffset, leaderEpoch } = what;
     return { kind: 'record', topic, partition, firstOffset, offset: firstOffset + 1, leaderEpoch, metadata: '' };
   }
-  const { offset, leaderEpoch = -1, metadata = '' } = (what ?? {}) as Partial<TopicPartitionOffset>;
+  const { offset, leaderEpoch = -1, metadata: given } = (what ?? {}) as Partial<TopicPartitionOffset>;
+  const metadata = given ?? ''; // `null` is what `committed()` gives for none, as in Java
   if (!Number.isInteger(leaderEpoch) || leaderEpoch < -1 || leaderEpoch > 0x7fffffff)
     throw new ConfigError(`${where} takes a leaderEpoch from 0 on, or -1 for unknown, not ${String(leaderEpoch)}`);
   if (typeof metadata !== 'string') throw new ConfigError(`${where} takes metadata as a string`);

@@ -1,4 +1,6 @@
 import { Committer, type CommitAction } from '../commit/committer.ts';
+import { COMMITTED_FATES } from '../commit/fates.ts';
+import { TOPIC_PATIENCE_MS } from '../commit/missing-topics.ts';
 import { FencedError, toKafkaError, type KafkaError } from '../errors.ts';
 import type { CommittedAnswer } from '../fetch/answers.ts';
 import type { TopicPartition } from '../fetch/partition.ts';
@@ -6,6 +8,7 @@ import { Pauses } from '../network/pauses.ts';
 import { offsetCommit } from '../protocol/api/offset-commit.ts';
 import { offsetFetch, type OffsetFetchRequest } from '../protocol/api/offset-fetch.ts';
 import { ERROR_CODES, kafkaErrorOf } from '../protocol/error-codes.ts';
+import { fateOf } from '../protocol/error-fates.ts';
 import type { EngineContext } from './engine-context.ts';
 import type { CommittedOffset } from './port.ts';
 import * as requests from './requests.ts';
@@ -76,25 +79,29 @@ export class CommitDriver {
     deadline: number,
     ask: () => Promise<(CommittedAnswer & CommittedOffset)[]>,
   ): Promise<CommittedOffset[]> {
+    // A topic that was just made is heard of late; nothing is committed of one that is not there.
+    const missingBy = this.#engine.now() + TOPIC_PATIENCE_MS;
     for (;;) {
       let failure: KafkaError;
+      let mayRetry: boolean;
       try {
         const offsets = await ask();
-        const failed = offsets.find(
-          ({ errorCode }) => errorCode !== 0 && errorCode !== ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION,
-        );
-        if (failed === undefined) {
+        const codes = offsets.map(({ errorCode }) => errorCode).filter((errorCode) => errorCode !== 0);
+        const code = codes.find((each) => fateOf(COMMITTED_FATES, each) === 'final') ?? codes[0];
+        if (code === undefined) {
           requests.mustBeExact(offsets);
           return offsets;
         }
-        failure = kafkaErrorOf(failed.errorCode, {
-          api: 'OffsetFetch',
-          context: `${failed.topic}-${failed.partition}`,
-        });
+        const failed = offsets.filter(({ errorCode }) => errorCode === code);
+        const context = failed.map(({ topic, partition }) => `${topic}-${partition}`).join(', ');
+        failure = kafkaErrorOf(code, { api: 'OffsetFetch', context });
+        const fate = fateOf(COMMITTED_FATES, code);
+        mayRetry = fate === 'topic' ? this.#engine.now() < missingBy : fate !== 'final';
       } catch (error) {
         failure = toKafkaError(error);
+        mayRetry = failure.retriable;
       }
-      if (!failure.retriable || this.#engine.now() >= deadline) throw failure;
+      if (!mayRetry || this.#engine.now() >= deadline) throw failure;
       await this.#pauses.wait(this.#engine.settings.retryBackoffMs);
     }
   }

@@ -97,7 +97,7 @@ export class Commits<K, V> {
       if (ledger === undefined) continue; // it belongs to another member by now
       if (kind === 'offset') {
         ledger.finishUpTo(offset, leaderEpoch);
-        ledger.metadata = metadata;
+        ledger.describe(offset, metadata);
       } else if (!ledger.isTracking) ledger.finishUpTo(offset, leaderEpoch);
       else if (kind === 'record') ledger.endRecord(firstOffset);
       else ledger.endRange(firstOffset, offset);
@@ -131,6 +131,11 @@ export class Commits<K, V> {
       this.#failedAutoCommits = 0;
     } catch (error) {
       // In the middle of a cooperative rebalance there is no generation to commit in: nothing to warn of.
+      // Nothing but a topic that was deleted: the next interval is soon enough, and commits of it are warned of where they are sent.
+      if (error instanceof KafkaError && error.code === ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION) {
+        this.#reporting.log('debug', `automatic commit failed: ${messageOf(error)}`);
+        return;
+      }
       const isRebalancing = error instanceof KafkaError && error.code === ERROR_CODES.REBALANCE_IN_PROGRESS;
       const isRetriable = isRebalancing || (error instanceof KafkaError && error.retriable);
       this.#reporting.log(isRetriable ? 'info' : 'warn', `automatic commit failed: ${messageOf(error)}`);
@@ -233,7 +238,7 @@ export class Commits<K, V> {
   #exactly({ topic, partition, offset, leaderEpoch, metadata }: Target): OffsetToCommit {
     const ledger = this.#delivery.get(topic, partition)?.ledger;
     ledger?.finishUpTo(offset, leaderEpoch);
-    if (ledger !== undefined) ledger.metadata = metadata;
+    ledger?.describe(offset, metadata);
     return { topic, partition, offset, leaderEpoch, metadata };
   }
 

@@ -8,8 +8,8 @@ export interface TopicPartitionOffset extends TopicPartition {
   offset: number;
   /** Of the record before it; −1 or left out for unknown. */
   leaderEpoch?: number;
-  /** A string of the application's own, kept with the offset. */
-  metadata?: string;
+  /** A string of the application's own, kept with this offset and with no other; `null` is as left out. */
+  metadata?: string | null;
 }
 
 /** A partition to read without a group. */

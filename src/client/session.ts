@@ -246,6 +246,8 @@ export class Session<K, V> {
         return;
       case 'assigned':
         this.membership = { memberId: event.memberId, generation: event.generation };
+        // As in Java, a rebalance is an occasion to commit, also where nothing is taken away.
+        if (this.settings.enableAutoCommit) void this.#commits.auto();
         this.#rebalances.assigned(event.partitions, event);
         return;
       case 'rebalancing':

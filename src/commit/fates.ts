@@ -1,52 +1,94 @@
-import { ERROR_CODES, errorCodeOf } from '../protocol/error-codes.ts';
+import { type ErrorFates, fateOf } from '../protocol/error-fates.ts';
 
-/**
- * The fate of an offset that OffsetCommit has answered with an error, in a commit that is retried. Java's side of each code is in
- * docs/error-fates.md.
- *
- * - `retry`: sent again after a back-off;
- * - `coordinator`: the same, and the coordinator is looked for;
- * - `topic`: the same for a while, for a broker hears of a new topic late; then, and at a revocation, final;
- * - `rebalance`: sent again in the generation that comes, unless a rebalance waits for this very commit;
- * - `epoch`: sent again, in the epoch that is on its way;
- * - `fenced`: final; the group machine is told, and decides what becomes of the membership;
- * - `size`: the request was too large: final, unless it held the offsets of several calls;
- * - `final`: the call fails.
- */
-export type CommitFate = 'retry' | 'coordinator' | 'topic' | 'rebalance' | 'epoch' | 'fenced' | 'size' | 'final';
+// What follows from each error code of OffsetCommit, and of OffsetFetch where `committed()` asks. docs/error-fates.md says what Java
+// does, and why that may differ.
 
-/** All codes that Kafka's coordinators answer OffsetCommit with, as far as the rule for all others would not do. */
-const FATES: ReadonlyMap<number, CommitFate> = new Map([
-  [ERROR_CODES.UNKNOWN_SERVER_ERROR, 'retry'],
-  [ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, 'topic'],
-  [ERROR_CODES.REQUEST_TIMED_OUT, 'coordinator'],
-  [ERROR_CODES.OFFSET_METADATA_TOO_LARGE, 'final'],
-  [ERROR_CODES.COORDINATOR_LOAD_IN_PROGRESS, 'retry'],
-  [ERROR_CODES.COORDINATOR_NOT_AVAILABLE, 'coordinator'],
-  [ERROR_CODES.NOT_COORDINATOR, 'coordinator'],
-  [ERROR_CODES.ILLEGAL_GENERATION, 'fenced'],
-  [ERROR_CODES.INVALID_GROUP_ID, 'final'],
-  [ERROR_CODES.UNKNOWN_MEMBER_ID, 'fenced'],
-  [ERROR_CODES.REBALANCE_IN_PROGRESS, 'rebalance'],
-  [ERROR_CODES.INVALID_COMMIT_OFFSET_SIZE, 'size'],
-  [ERROR_CODES.TOPIC_AUTHORIZATION_FAILED, 'final'],
-  [ERROR_CODES.GROUP_AUTHORIZATION_FAILED, 'final'],
-  [ERROR_CODES.UNSUPPORTED_VERSION, 'final'],
-  [ERROR_CODES.GROUP_ID_NOT_FOUND, 'final'],
-  [ERROR_CODES.FENCED_INSTANCE_ID, 'fenced'],
-  [ERROR_CODES.UNKNOWN_TOPIC_ID, 'topic'],
-  [ERROR_CODES.STALE_MEMBER_EPOCH, 'epoch'],
-] satisfies [number, CommitFate][]);
+/** Of an offset in a commit that is retried. The others fail with whatever is not 0. */
+export type CommitFate =
+  /** Sent again after a back-off. */
+  | 'retry'
+  /** The same; the coordinator is looked for. */
+  | 'coordinator'
+  /** The same for five seconds, for a broker hears of a new topic late; final after that, and where a rebalance or `close()` waits. */
+  | 'topic'
+  /** Sent again in the generation that comes; final where the rebalance waits for this very commit. The group machine is told. */
+  | 'rebalance'
+  /** Sent again, in the epoch that is on its way. The group machine is told. */
+  | 'epoch'
+  /** The call fails; the group machine decides what becomes of the membership. */
+  | 'expelled'
+  /** The request was too large: sent again in pieces where it held the offsets of several calls, else final. */
+  | 'size'
+  /** The call fails. */
+  | 'final';
 
-/** A code that nobody knows yet may pass, like the −1 of a broker that failed for a reason of its own. */
+export const OFFSET_COMMIT_FATES: ErrorFates<CommitFate> = {
+  title: 'OffsetCommit',
+  codes: {
+    COORDINATOR_NOT_AVAILABLE: 'coordinator',
+    NOT_COORDINATOR: 'coordinator',
+    REQUEST_TIMED_OUT: 'coordinator',
+    UNKNOWN_TOPIC_OR_PARTITION: 'topic',
+    UNKNOWN_TOPIC_ID: 'topic',
+    REBALANCE_IN_PROGRESS: 'rebalance',
+    STALE_MEMBER_EPOCH: 'epoch',
+    ILLEGAL_GENERATION: 'expelled',
+    UNKNOWN_MEMBER_ID: 'expelled',
+    FENCED_INSTANCE_ID: 'expelled',
+    INVALID_COMMIT_OFFSET_SIZE: 'size',
+    OFFSET_METADATA_TOO_LARGE: 'final',
+    INVALID_GROUP_ID: 'final',
+    INVALID_TOPIC_EXCEPTION: 'final',
+    TOPIC_AUTHORIZATION_FAILED: 'final',
+    GROUP_AUTHORIZATION_FAILED: 'final',
+    CLUSTER_AUTHORIZATION_FAILED: 'final',
+    UNSUPPORTED_VERSION: 'final',
+    INVALID_REQUEST: 'final',
+    GROUP_ID_NOT_FOUND: 'final',
+    FENCED_MEMBER_EPOCH: 'final',
+  },
+  others: 'retry',
+};
+
 export function commitFateOf(code: number): CommitFate {
-  const known = FATES.get(code);
-  if (known !== undefined) return known;
-  const { name, retriable } = errorCodeOf(code);
-  return retriable || name === 'UNKNOWN_ERROR_CODE' ? 'retry' : 'final';
+  return fateOf(OFFSET_COMMIT_FATES, code);
 }
 
 /** Codes that say something about the membership: the group machine hears of them. */
 export function concernsMembership(fate: CommitFate): boolean {
-  return fate === 'fenced' || fate === 'rebalance' || fate === 'epoch';
+  return fate === 'expelled' || fate === 'rebalance' || fate === 'epoch';
 }
+
+export type CommittedFate =
+  /** Asked again after a back-off, until the time of the call is up. */
+  | 'retry'
+  /** The same; the coordinator is looked for. */
+  | 'coordinator'
+  /** The same, once the group machine has found out what has become of the membership. */
+  | 'fence'
+  /** The same for five seconds, then final. */
+  | 'topic'
+  /** The call fails. */
+  | 'final';
+
+export const COMMITTED_FATES: ErrorFates<CommittedFate> = {
+  title: 'OffsetFetch, for committed()',
+  codes: {
+    COORDINATOR_NOT_AVAILABLE: 'coordinator',
+    NOT_COORDINATOR: 'coordinator',
+    UNKNOWN_MEMBER_ID: 'fence',
+    FENCED_MEMBER_EPOCH: 'fence',
+    STALE_MEMBER_EPOCH: 'fence',
+    UNKNOWN_TOPIC_OR_PARTITION: 'topic',
+    UNKNOWN_TOPIC_ID: 'topic',
+    INVALID_GROUP_ID: 'final',
+    INVALID_TOPIC_EXCEPTION: 'final',
+    TOPIC_AUTHORIZATION_FAILED: 'final',
+    GROUP_AUTHORIZATION_FAILED: 'final',
+    CLUSTER_AUTHORIZATION_FAILED: 'final',
+    UNSUPPORTED_VERSION: 'final',
+    INVALID_REQUEST: 'final',
+    GROUP_ID_NOT_FOUND: 'final',
+  },
+  others: 'retry',
+};

@@ -12,13 +12,13 @@ export class PartitionLedger {
   finished = -1;
   /** Leader epoch of the batch that the last finished record came in; −1 for unknown (KIP-320). */
   leaderEpoch = -1;
-  /** What the application wants to be kept with the offset, as it said last. */
-  metadata = '';
   /** Where reading began, last; −1 before. */
   startedAt = -1;
   /** What the broker has acknowledged; −1 for nothing in this assignment. */
   committed = -1;
   #outstanding: Outstanding | null = null;
+  /** What the application wants to be kept, and with which offset. */
+  #note = { offset: -1, metadata: '' };
 
   /** Everything before `nextOffset` is done. */
   finish(nextOffset: number, leaderEpoch: number): void {
@@ -33,10 +33,20 @@ export class PartitionLedger {
     if (nextOffset > this.finished) this.finish(nextOffset, leaderEpoch);
   }
 
+  /** To be kept with this offset, and with no other. */
+  describe(nextOffset: number, metadata: string): void {
+    this.#note = { offset: nextOffset, metadata };
+  }
+
+  /** What is committed with `finished`. */
+  get metadata(): string {
+    return this.#note.offset === this.finished ? this.#note.metadata : '';
+  }
+
   /** After a seek: what was handed out before counts no more, and this is what is to be committed, also where it is back. */
   restart(position: number): void {
     this.#outstanding?.clear(position);
-    this.metadata = '';
+    this.describe(-1, '');
     this.committed = -1; // what is under way may still change it
     this.startedAt = position;
     this.finish(position, -1);

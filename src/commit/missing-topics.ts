@@ -3,7 +3,7 @@
  * new topic is heard of a little late; a loop that stands still for a minute because one of its topics was deleted is no use to
  * anybody. Metadata gets around within a second or two, so that after this only a deleted topic is left as the reason.
  */
-const PATIENCE_MS = 5000;
+export const TOPIC_PATIENCE_MS = 5000;
 
 /** The partitions that the coordinator does not know, and since when. */
 export class MissingTopics {
@@ -13,7 +13,7 @@ export class MissingTopics {
   refused(key: string, now: number): string | null {
     const known = this.#missing.get(key);
     if (known === undefined) this.#missing.set(key, { since: now, isTold: false });
-    if (known === undefined || known.isTold || now - known.since < PATIENCE_MS) return null;
+    if (known === undefined || known.isTold || now - known.since < TOPIC_PATIENCE_MS) return null;
     known.isTold = true;
     const seconds = Math.round((now - known.since) / 1000);
     return (
@@ -25,7 +25,7 @@ export class MissingTopics {
   /** Whether another try is worth while. */
   mayCome(key: string, now: number): boolean {
     const known = this.#missing.get(key);
-    return known === undefined || now - known.since < PATIENCE_MS;
+    return known === undefined || now - known.since < TOPIC_PATIENCE_MS;
   }
 
   forget(key: string): void {
