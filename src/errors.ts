@@ -74,6 +74,9 @@ export class ProtocolError extends KafkaError {
   }
 }
 
+/** A response longer than `receiveMessageMaxBytes`: refused before a byte of it is read. */
+export class FrameTooLargeError extends ProtocolError {}
+
 /** Records that fail their CRC or make no sense. The good batches before them were delivered; the application may seek past. */
 export class CorruptRecordError extends KafkaError {
   readonly topic: string | null;

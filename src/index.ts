@@ -54,6 +54,7 @@ export {
   LogTruncationError,
   NoOffsetError,
   OffsetOutOfRangeError,
+  FrameTooLargeError,
   ProtocolError,
   RecordTooLargeError,
   RequestTimeoutError,

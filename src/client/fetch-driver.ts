@@ -116,14 +116,15 @@ export class FetchDriver {
   async #fetch(action: FetchAction & { type: 'fetch' }): Promise<readonly FetchAction[]> {
     const { fetchMinBytes: minBytes, clientRack: rackId, isolationLevel, requestTimeoutMs } = this.#engine.settings;
     const { metadata } = this.#engine.cluster;
-    const { maxBytes, maxWaitMs } = action;
+    const { maxBytes, maxWaitMs, topicIds } = action;
     const connection = await this.#engine.cluster.connection(action.nodeId, 'fetch');
     const session = this.#sessionOf(connection);
     const version = connection.versionOf(fetch);
     const canUseIds = version > requests.LAST_FETCH_VERSION_WITH_TOPIC_NAMES;
     const asked = session.next(action.partitions, {
       hasSessions: version >= requests.FETCH_SESSIONS_VERSION,
-      topicId: (topic) => (canUseIds ? metadata.topicId(topic) : null),
+      // The id as it was when this was planned: a position must not be read from another topic of that name.
+      topicId: (topic) => (canUseIds ? (topicIds.get(topic) ?? null) : null),
     });
     const request = requests.fetchRequest(asked, { minBytes, maxBytes, maxWaitMs, rackId, isolationLevel });
     const response = await connection.send(fetch, request, {
@@ -136,7 +137,8 @@ export class FetchDriver {
     if (hints.length > 0) metadata.learnLeaders(hints, response.nodeEndpoints);
     const said = requests.readFetchResponse(response, isolationLevel, (id) => session.topicName(id));
     const answers = session.answered(errorCode, sessionId, said);
-    return recordsFetched(this.fetcher, action.id, errorCode, answers, this.#engine.now());
+    const { throttleTimeMs } = response;
+    return recordsFetched(this.fetcher, action.id, { errorCode, throttleTimeMs, byKey: answers }, this.#engine.now());
   }
 
   #sessionOf(connection: Connection): FetchSession {

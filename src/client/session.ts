@@ -324,7 +324,9 @@ export class Session<K, V> {
     // Also of one that is being given back: its listener has asked.
     const known = this.delivery.get(topic, partition);
     const delivery = known?.epoch === event.epoch ? known : undefined;
-    delivery?.startAt(to, event.isReset);
+    // What was fetched of a topic that is gone is not handed out, and its offsets are not committed: they would be another topic's.
+    if (delivery?.isBlocked === false && reset?.reason === 'topicRecreated') this.#rebalances.seek(delivery, to);
+    else delivery?.startAt(to, event.isReset);
     if (delivery !== undefined && reset !== null && reset.reason !== 'noCommittedOffset')
       this.#reporting.tell('positionReset', { topic, partition, from: reset.from, to, reason: reset.reason });
     this.#positions.wake();

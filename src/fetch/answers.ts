@@ -1,4 +1,4 @@
-import { AuthenticationError, ProtocolError, type KafkaError } from '../errors.ts';
+import { AuthenticationError, FrameTooLargeError, ProtocolError, type KafkaError } from '../errors.ts';
 import type { AbortedTransaction } from '../protocol/api/fetch.ts';
 import { EPOCH_FATES, FETCH_FATES, FETCH_TOP_FATES, LIST_OFFSETS_FATES, OFFSET_FETCH_FATES } from './fates.ts';
 import type { Fetcher } from './fetcher.ts';
@@ -6,7 +6,7 @@ import { Outcome } from './outcome.ts';
 import { LATEST_TIMESTAMP, partitionKey } from './partition.ts';
 import type { FetchAction, PartitionState, TopicPartition } from './partition.ts';
 import { beyondReach, epochEnds, noOffset, positioned } from './positions.ts';
-import { recordsCame } from './records.ts';
+import { answerTooLarge, recordsCame } from './records.ts';
 
 /** What one partition of an OffsetFetch answer says. `offset` −1: nothing was committed; Infinity: beyond 2^53 − 1. */
 export interface CommittedAnswer extends TopicPartition {
@@ -48,16 +48,28 @@ export interface FetchedAnswer extends TopicPartition {
 /** A failure that goes on for so many tries is told. */
 const FAILURES_BEFORE_WARNING = 3;
 
+/** So often an answer with one partition alone has to be too large: bytes that make no sense may look like it, once. */
+const TRIES_ALONE = 2;
+
 /** No answer came at all: the connection broke, timed out, or could not be made. The leader may be another by now. */
 export function requestFailed(fetcher: Fetcher, id: number, error: KafkaError, now: number): FetchAction[] {
   const outcome = new Outcome(fetcher, error.api ?? '', now);
   let isUntold = false;
-  for (const state of fetcher.finished(id)) {
+  const isTooLarge = error.cause instanceof FrameTooLargeError;
+  const states = fetcher.finished(id);
+  for (const state of states) {
     if (error instanceof AuthenticationError) {
       outcome.push(fetcher.fail(state, error)); // trying again would only lock the account
       continue;
     }
     if (state.hasAskedFollower) state.readReplica = -1;
+    if (isTooLarge && state.stage === 'fetch') {
+      if (states.length === 1 && ++state.tooLarge >= TRIES_ALONE) {
+        outcome.push(fetcher.fail(state, answerTooLarge(state, error)));
+        continue;
+      }
+      state.isSuspect = true;
+    }
     // One broker too old: it may be upgraded, or another one may lead.
     if (error.retriable) fetcher.retryLater(state, now, false);
     else outcome.refuse(state, error.message, error);
@@ -155,12 +167,18 @@ export function cannotValidate(fetcher: Fetcher, id: number): FetchAction[] {
   return [];
 }
 
-/** @param byKey by `partitionKey`, those that have nothing new as well */
+/** A whole Fetch response. */
+export interface FetchedResponse {
+  readonly errorCode: number;
+  readonly throttleTimeMs: number;
+  /** By `partitionKey`, those that have nothing new as well. */
+  readonly byKey: ReadonlyMap<string, FetchedAnswer>;
+}
+
 export function recordsFetched(
   fetcher: Fetcher,
   id: number,
-  errorCode: number,
-  byKey: ReadonlyMap<string, FetchedAnswer>,
+  { errorCode, throttleTimeMs, byKey }: FetchedResponse,
   now: number,
 ): FetchAction[] {
   const outcome = new Outcome(fetcher, 'Fetch', now);
@@ -168,6 +186,9 @@ export function recordsFetched(
     if (state.stage !== 'fetch') continue;
     const answer = byKey.get(state.key);
     if (errorCode !== 0) outcome.judge(FETCH_TOP_FATES, state, errorCode);
+    // A quota is used up: so brokers answer a request that opens a session, and that is no failure (KIP-219).
+    else if (answer === undefined && throttleTimeMs > 0)
+      state.retryAt = now + Math.min(throttleTimeMs, fetcher.settings.requestTimeoutMs);
     // Left out where all that is asked for has to be there: asked again, but not at the speed of the network.
     else if (answer === undefined) fetcher.retryLater(state, now, false);
     else if (answer.errorCode !== 0) outcome.judge(FETCH_FATES, state, answer.errorCode);

@@ -1,17 +1,12 @@
 import { backoffMs } from '../backoff.ts';
 import type { KafkaError } from '../errors.ts';
-import {
-  PartitionState,
-  partitionKey,
-  type AskedPartition,
-  type FetchAction,
-  type ListedPartition,
-  type StartAt,
-  type TopicPartition,
-  type ValidatedPartition,
-} from './partition.ts';
+import { asked, listed, mustValidate, push, SHORT_POLL_MS, validated, waitFor } from './asks.ts';
+import { PartitionState, partitionKey } from './partition.ts';
+import type { FetchAction, StartAt, TopicPartition } from './partition.ts';
 import { topicRecreated } from './positions.ts';
 import { resetTimestamp, type AutoOffsetReset } from './reset-policy.ts';
+import { Room } from './room.ts';
+import { noSuchPartitions } from './trouble.ts';
 
 export interface FetchSettings {
   autoOffsetReset: AutoOffsetReset;
@@ -20,6 +15,7 @@ export interface FetchSettings {
   maxPartitionFetchBytes: number;
   /** How long a follower is read from before the leader is asked again (KIP-392). */
   metadataMaxAgeMs: number;
+  requestTimeoutMs: number;
   retryBackoffMs: number;
   retryBackoffMaxMs: number;
   random: () => number;
@@ -31,6 +27,8 @@ export interface FetchSettings {
 export interface LeaderView {
   partition(topic: string, partition: number): { leader: number; leaderEpoch: number } | undefined;
   topicId(topic: string): string | null;
+  /** How many partitions the topic has; null while that is not known for sure. */
+  partitionCount(topic: string): number | null;
   hasBroker(nodeId: number): boolean;
 }
 
@@ -39,15 +37,11 @@ const NO_LEADER = { leader: -1, leaderEpoch: -1 } as const;
 /** What was sent and not yet answered. */
 interface Request {
   readonly nodeId: number;
-  readonly reservedBytes: number;
-  readonly states: PartitionState[];
+  reservedBytes: number;
+  readonly isFetch: boolean;
+  readonly states: readonly PartitionState[];
 }
 
-/**
- * While a partition of a broker has a full buffer, the others of that broker are asked without a long poll and at
- * this pace: so the moment the full one has room again, no waiting fetch stands in its way.
- */
-const SHORT_POLL_MS = 50;
 /** So often metadata is asked for an epoch as new as a position's, before that is taken for a mistake. */
 const TRIES_FOR_EPOCH = 3;
 
@@ -64,23 +58,21 @@ export class Fetcher {
   #busyNodes = new Set<number>();
   #shortPollAt = new Map<number, number>();
   #lastId = 0;
-  #buffered = 0;
-  /** Of that, what belongs to paused partitions: nobody takes it, so it must not use up the room of the others. */
-  #setAside = 0;
-  #reserved = 0;
-  /** Some partition is not asked for because there is no room. */
-  #isShortOfRoom = false;
+  #room: Room;
+  /** When `plan` was called last: `release` comes without a time. */
+  #now = 0;
   #deadline = Infinity;
   #jitter = { at: -1, value: 0 };
 
   constructor(settings: FetchSettings, leaders: LeaderView) {
     this.settings = settings;
     this.#leaders = leaders;
+    this.#room = new Room(settings);
   }
 
   /** Bytes handed on and not yet released, of all partitions. */
   get bufferedBytes(): number {
-    return this.#buffered;
+    return this.#room.buffered;
   }
 
   /** When `plan` has something to do without a further event; Infinity for never. */
@@ -126,10 +118,13 @@ export class Fetcher {
    * @returns whether that may make a difference to `plan`
    */
   release(topic: string, partition: number, epoch: number, bytes: number): boolean {
-    this.#buffered -= bytes;
+    this.#room.buffered -= bytes;
     const state = this.get(topic, partition);
-    if (state?.epoch === epoch) state.buffered -= bytes;
-    return this.#isShortOfRoom;
+    if (state?.epoch === epoch) {
+      state.buffered -= bytes;
+      state.takenAt = this.#now;
+    }
+    return this.#room.isShort;
   }
 
   /** New metadata is in: whoever waited for it tries again, after a back-off where it had failed. */
@@ -137,12 +132,37 @@ export class Fetcher {
     const actions: FetchAction[] = [];
     for (const state of this.#partitions.values()) {
       state.needsMetadata = false;
-      const topicId = this.#leaders.topicId(state.topic);
-      if (topicId === null || topicId === state.topicId) continue;
-      if (state.topicId !== null) topicRecreated(this, state, now, actions);
-      state.topicId = topicId;
+      this.#leaveOldLeader(state);
+      this.#lookAtTopicId(state, now, actions);
     }
     return actions;
+  }
+
+  /** Whoever asked for metadata, another id means that the topic was deleted and made again. @returns whether it was */
+  #lookAtTopicId(state: PartitionState, now: number, actions: FetchAction[]): boolean {
+    const topicId = this.#leaders.topicId(state.topic);
+    if (topicId === null || topicId === state.topicId) return false;
+    const isOther = state.topicId !== null;
+    state.topicId = topicId;
+    if (isOther) topicRecreated(this, state, now, actions);
+    return isOther;
+  }
+
+  /**
+   * Another broker leads by now: what the old one was asked need not be waited for, its machine may be dark. That blocks
+   * the old broker until the time is up, and not the partition.
+   */
+  #leaveOldLeader(state: PartitionState): void {
+    const request = this.#requests.get(state.inFlight);
+    if (request === undefined || request.nodeId < 0 || state.hasAskedFollower) return;
+    const { leader, leaderEpoch } = this.leaderOf(state);
+    if (leader < 0 || leader === request.nodeId || leaderEpoch <= state.askedEpoch) return;
+    state.inFlight = 0;
+    if (!request.isFetch) return;
+    const left = request.states.filter(({ inFlight }) => this.#requests.get(inFlight) === request).length;
+    this.#room.reserved -= request.reservedBytes;
+    request.reservedBytes = Math.min(request.reservedBytes, left * this.settings.maxPartitionFetchBytes);
+    this.#room.reserved += request.reservedBytes;
   }
 
   leaderOf(state: PartitionState): { leader: number; leaderEpoch: number } {
@@ -160,13 +180,15 @@ export class Fetcher {
     const validations = new Map<number, PartitionState[]>();
     const fetches = new Map<number, PartitionState[]>();
     const nodes = new Set<number>();
-    const fullNodes = new Set<number>();
+    /** Of brokers with a partition whose buffer is full: when something was last taken from one of them. */
+    const fullNodes = new Map<number, number>();
     const needMetadata = new Set<string>();
+    const missing: PartitionState[] = [];
+    this.#now = now;
     this.#deadline = Infinity;
-    this.#setAside = 0;
-    this.#isShortOfRoom = false;
+    this.#room.begin();
     for (const state of this.#partitions.values()) {
-      if (state.paused) this.#setAside += state.buffered;
+      this.#room.look(state, now);
       if (state.stage === 'failed') continue;
       const { leader, leaderEpoch } = this.leaderOf(state);
       if (leader >= 0 && !state.paused) nodes.add(state.readFrom(leader, now));
@@ -179,10 +201,16 @@ export class Fetcher {
         continue;
       }
       if (state.paused && state.stage !== 'reset') continue;
+      if (this.#lookAtTopicId(state, now, actions) && !canGoOn(state, now)) {
+        this.#deadline = Math.min(this.#deadline, state.retryAt);
+        continue;
+      }
       // The leader may be elected any moment: ask, and if the answer does not know it, back off before asking again.
       if (leader < 0 || !this.#isEpochKnown(state, leaderEpoch)) {
         if (state.failures > 0) this.backOff(state, state.failures - 1, now);
         state.failures++;
+        if (leader < 0 && state.partition >= (this.#leaders.partitionCount(state.topic) ?? Infinity))
+          missing.push(state);
         state.needsMetadata = true;
         needMetadata.add(state.topic);
         continue;
@@ -196,8 +224,8 @@ export class Fetcher {
         const nodeId = state.readFrom(leader, now);
         if (state.buffered < this.settings.maxPartitionFetchBytes) push(fetches, nodeId, state);
         else {
-          fullNodes.add(nodeId);
-          this.#isShortOfRoom = true;
+          fullNodes.set(nodeId, Math.max(fullNodes.get(nodeId) ?? 0, state.takenAt));
+          this.#room.isShort = true;
         }
       }
     }
@@ -205,18 +233,19 @@ export class Fetcher {
       actions.push({ type: 'fetchOffsets', id: this.#sent(-1, 0, committed, now), partitions: committed });
     }
     for (const [nodeId, states] of resets) {
-      const partitions = states.map((state) => this.#listed(state));
+      const partitions = states.map((state) => listed(state, this.#epochFor(state)));
       actions.push({ type: 'listOffsets', id: this.#sent(nodeId, 0, states, now), nodeId, partitions });
     }
     for (const [nodeId, states] of validations) {
-      const partitions = states.map((state) => this.#validated(state));
+      const partitions = states.map((state) => validated(state, this.#epochFor(state)));
       actions.push({ type: 'validate', id: this.#sent(nodeId, 0, states, now), nodeId, partitions });
     }
     // Each broker gets its share, or one that has nothing to give would hold on to all the room while it waits.
     const share = Math.max(1, Math.floor(this.settings.fetchMaxBytes / Math.max(1, nodes.size)));
     for (const [nodeId, states] of fetches) {
-      this.#planFetch(nodeId, states, share, fullNodes.has(nodeId), now, actions);
+      this.#planFetch(nodeId, states, share, fullNodes.get(nodeId) ?? null, now, actions);
     }
+    actions.push(...noSuchPartitions(missing, (topic) => this.#leaders.partitionCount(topic)));
     if (needMetadata.size > 0) actions.push({ type: 'refreshMetadata', topics: [...needMetadata] });
     return actions;
   }
@@ -230,21 +259,23 @@ export class Fetcher {
     const request = this.#requests.get(id);
     if (request === undefined) return [];
     this.#requests.delete(id);
-    if (request.reservedBytes > 0) {
-      this.#reserved -= request.reservedBytes;
+    if (request.isFetch) {
+      this.#room.reserved -= request.reservedBytes;
       this.#busyNodes.delete(request.nodeId);
     }
     const current: PartitionState[] = [];
     for (const state of request.states) {
-      if (state.inFlight === id) state.inFlight = 0;
+      if (state.inFlight !== id) continue; // it has left for another broker
+      state.inFlight = 0;
       if (this.#partitions.get(state.key) === state) current.push(state);
     }
     return current;
   }
 
   handedOn(state: PartitionState, bytes: number): void {
+    if (state.buffered === 0) state.takenAt = this.#now;
     state.buffered += bytes;
-    this.#buffered += bytes;
+    this.#room.buffered += bytes;
     this.#partitions.delete(state.key);
     this.#partitions.set(state.key, state);
   }
@@ -271,23 +302,26 @@ export class Fetcher {
     return { type: 'partitionFailed', topic: state.topic, partition: state.partition, epoch: state.epoch, error };
   }
 
+  /** @param takenAt when something was last taken from a full buffer of this broker's; null where none is full */
   #planFetch(
     nodeId: number,
-    states: PartitionState[],
+    ready: PartitionState[],
     share: number,
-    hasFull: boolean,
+    takenAt: number | null,
     now: number,
     actions: FetchAction[],
   ): void {
-    const { fetchMaxBytes, fetchMaxWaitMs, maxPartitionFetchBytes } = this.settings;
+    const { fetchMaxWaitMs } = this.settings;
     if (this.#busyNodes.has(nodeId)) return;
-    const room = fetchMaxBytes - (this.#buffered - this.#setAside) - this.#reserved;
-    // A trickle of bytes given back is not worth a request each.
-    if (room < Math.min(share, maxPartitionFetchBytes)) {
-      this.#isShortOfRoom = true;
+    const suspect = ready.find(({ isSuspect }) => isSuspect);
+    const grant = this.#room.grant(suspect === undefined ? ready : [suspect], share);
+    if (grant === null) {
+      this.#deadline = Math.min(this.#deadline, this.#room.nextGrantAt(ready));
       return;
     }
-    if (hasFull && states.every((state) => state.isCaughtUp)) {
+    const { states, maxBytes, partitionMaxBytes } = grant;
+    const fullForMs = takenAt === null ? null : now - takenAt;
+    if (fullForMs !== null && fullForMs < SHORT_POLL_MS && states.every(({ isIdle }) => isIdle)) {
       const due = this.#shortPollAt.get(nodeId) ?? 0;
       if (now < due) {
         this.#deadline = Math.min(this.#deadline, due);
@@ -295,14 +329,13 @@ export class Fetcher {
       }
       this.#shortPollAt.set(nodeId, now + Math.min(SHORT_POLL_MS, fetchMaxWaitMs));
     }
-    const maxBytes = Math.min(share, room);
-    const reserved = Math.min(maxBytes, states.length * maxPartitionFetchBytes);
-    const partitions = states.map((state) => this.#asked(state));
+    const reserved = Math.min(maxBytes, states.length * partitionMaxBytes);
+    const topicIds = new Map(states.map(({ topic, topicId }) => [topic, topicId]));
+    const partitions = states.map((state) => asked(state, this.#epochFor(state), partitionMaxBytes));
     const id = this.#sent(nodeId, reserved, states, now);
     this.#busyNodes.add(nodeId);
-    this.#reserved += reserved;
-    const maxWaitMs = hasFull ? 0 : fetchMaxWaitMs;
-    actions.push({ type: 'fetch', id, nodeId, maxWaitMs, maxBytes, partitions });
+    const maxWaitMs = suspect === undefined ? waitFor(fullForMs, fetchMaxWaitMs) : 0;
+    actions.push({ type: 'fetch', id, nodeId, maxWaitMs, maxBytes, partitions, topicIds });
   }
 
   /** A position of a newer epoch than any leader's that is known: metadata is behind, or the epoch was never one. */
@@ -314,34 +347,17 @@ export class Fetcher {
     return true;
   }
 
-  #sent(nodeId: number, reservedBytes: number, states: PartitionState[], now: number): number {
+  /** @param reservedBytes of a fetch, which takes the broker as well; 0 for what is no fetch */
+  #sent(nodeId: number, reservedBytes: number, states: readonly PartitionState[], now: number): number {
     const id = ++this.#lastId;
+    this.#room.reserved += reservedBytes;
     for (const state of states) {
       state.inFlight = id;
       state.askedNode = nodeId;
       state.sentAt = now;
     }
-    this.#requests.set(id, { nodeId, reservedBytes, states });
+    this.#requests.set(id, { nodeId, reservedBytes, isFetch: reservedBytes > 0, states });
     return id;
-  }
-
-  #asked(state: PartitionState): AskedPartition {
-    const { topic, partition, key, position: fetchOffset } = state;
-    // Where batches are all of a size, a limit that is a multiple of it leaves none cut off, to be sent again.
-    const limit = this.settings.maxPartitionFetchBytes;
-    const partitionMaxBytes =
-      state.batchBytes > 0 && state.batchBytes <= limit ? limit - (limit % state.batchBytes) : limit;
-    return { topic, partition, key, currentLeaderEpoch: this.#epochFor(state), fetchOffset, partitionMaxBytes };
-  }
-
-  #listed(state: PartitionState): ListedPartition {
-    const { topic, partition, resetTimestamp: timestamp } = state;
-    return { topic, partition, currentLeaderEpoch: this.#epochFor(state), timestamp };
-  }
-
-  #validated(state: PartitionState): ValidatedPartition {
-    const { topic, partition, offsetEpoch: leaderEpoch } = state;
-    return { topic, partition, currentLeaderEpoch: this.#epochFor(state), leaderEpoch };
   }
 
   #epochFor(state: PartitionState): number {
@@ -350,13 +366,7 @@ export class Fetcher {
   }
 }
 
-/** After a leader change, and for a committed offset that came with an epoch (KIP-320). */
-function mustValidate(state: PartitionState, leaderEpoch: number): boolean {
-  return state.offsetEpoch >= 0 && leaderEpoch > state.validatedEpoch;
-}
-
-function push(map: Map<number, PartitionState[]>, nodeId: number, state: PartitionState): void {
-  const states = map.get(nodeId);
-  if (states === undefined) map.set(nodeId, [state]);
-  else states.push(state);
+/** After its position was reset or has failed. */
+function canGoOn(state: PartitionState, now: number): boolean {
+  return state.stage !== 'failed' && state.isReady(now);
 }

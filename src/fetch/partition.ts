@@ -66,8 +66,16 @@ export class PartitionState implements TopicPartition {
   paused = false;
   /** Record bytes that were handed on and not yet given back. */
   buffered = 0;
+  /** When some of them were given back last, or, if none were, handed on. */
+  takenAt = 0;
   /** False from the moment an answer shows that the log goes on after the position. */
   isCaughtUp = false;
+  /** The last answer had no record for it. */
+  isIdle = false;
+  /** An answer with this partition in it was too large to be taken: it is asked alone, to see whose records those were. */
+  isSuspect = false;
+  /** So often alone. */
+  tooLarge = 0;
   /** Id of the request that carries this partition; 0 for none. */
   inFlight = 0;
   /** No earlier than this; 0 for at once. */
@@ -159,7 +167,15 @@ export function partitionKey(topic: string, partition: number): string {
 export type FetchAction =
   | { type: 'fetchOffsets'; id: number; partitions: TopicPartition[] }
   | { type: 'listOffsets'; id: number; nodeId: number; partitions: ListedPartition[] }
-  | { type: 'fetch'; id: number; nodeId: number; maxWaitMs: number; maxBytes: number; partitions: AskedPartition[] }
+  | {
+      type: 'fetch';
+      id: number;
+      nodeId: number;
+      maxWaitMs: number;
+      maxBytes: number;
+      partitions: AskedPartition[];
+      topicIds: ReadonlyMap<string, string | null>;
+    }
   | { type: 'validate'; id: number; nodeId: number; partitions: ValidatedPartition[] }
   | { type: 'refreshMetadata'; topics: string[] }
   | PositionEvent

@@ -22,6 +22,9 @@ export function recordsCame(outcome: Outcome, state: PartitionState, answer: Fet
   state.resets = 0;
   state.position = Math.max(fetchOffset, nextOffset);
   state.isCaughtUp = state.position >= answer.endOffset;
+  state.isIdle = end === 0;
+  state.isSuspect = false;
+  state.tooLarge = 0;
   // Also without a record: that the end is reached is news to the application.
   if (end > 0 || state.isCaughtUp !== wasCaughtUp) {
     if (end > 0) fetcher.handedOn(state, end);
@@ -99,4 +102,13 @@ function walk(
 function recordTooLarge(fetcher: Fetcher, state: PartitionState): KafkaError {
   const text = `${state.name}: the batch at offset ${state.position} does not fit into maxPartitionFetchBytes (${fetcher.settings.maxPartitionFetchBytes}) and the broker sends it cut off`;
   return new RecordTooLargeError(text, { topic: state.topic, partition: state.partition, offset: state.position });
+}
+
+/** @param error says how large, and which option limits it */
+export function answerTooLarge(
+  { name, topic, partition, position: offset }: PartitionState,
+  { message }: KafkaError,
+): KafkaError {
+  const text = `${name}: what follows offset ${offset} cannot be taken: ${message}; then seek there`;
+  return new RecordTooLargeError(text, { topic, partition, offset });
 }

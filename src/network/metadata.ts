@@ -160,6 +160,12 @@ export class ClusterMetadata {
     return guess?.partition === partition ? guess : partitions?.find((each) => each.partition === partition);
   }
 
+  /** How many partitions the topic has; null while that is not known for sure. */
+  partitionCount(topic: string): number | null {
+    const known = this.topics.get(topic);
+    return known === undefined || known.errorCode !== 0 ? null : known.partitions.length;
+  }
+
   /** The topic's id, or null where the brokers do not give ids (before Metadata v10). */
   topicId(topic: string): string | null {
     const id = this.topics.get(topic)?.topicId;

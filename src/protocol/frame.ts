@@ -1,4 +1,4 @@
-import { ProtocolError } from '../errors.ts';
+import { FrameTooLargeError, ProtocolError } from '../errors.ts';
 
 const PREFIX_BYTES = 4;
 /** What is read at a frame's beginning: a small answer takes one read and is copied, of a large one no more than this is. */
@@ -106,10 +106,16 @@ export class FrameAssembler {
     const length = prefix.readInt32BE(0);
     // Every frame begins with a correlation id (response) or an api key and version (request).
     if (length >= 4 && length <= this.maxFrameBytes) return length;
+    if (length > this.maxFrameBytes && hintFor(prefix) === '') throw tooLarge(length, this.maxFrameBytes);
     throw new ProtocolError(`frame of ${length} bytes, expected 4 to ${this.maxFrameBytes}${hintFor(prefix)}`, {
       position: 0,
     });
   }
+}
+
+function tooLarge(length: number, maxFrameBytes: number): FrameTooLargeError {
+  const text = `frame of ${length} bytes, expected 4 to ${maxFrameBytes}; if that is no mistake, raise receiveMessageMaxBytes`;
+  return new FrameTooLargeError(text, { position: 0 });
 }
 
 /** The usual reasons for a senseless length: the port belongs to something else. */

@@ -23,7 +23,13 @@ export {
   type ResponseHeader,
 } from './header.ts';
 /** What decoding and encoding throw: the same classes as in `samsa`. */
-export { CorruptRecordError, KafkaError, ProtocolError, UnsupportedVersionError } from '../errors.ts';
+export {
+  CorruptRecordError,
+  FrameTooLargeError,
+  KafkaError,
+  ProtocolError,
+  UnsupportedVersionError,
+} from '../errors.ts';
 export { ERROR_CODES, errorCodeOf, kafkaErrorOf, type ErrorCode, type ErrorName } from './error-codes.ts';
 export {
   CONSUMER_PROTOCOL_VERSION,

@@ -223,3 +223,103 @@ it('offsetsForTimes knows the newest timestamp by name', async () => {
   const old = consumerOf(await cluster({ brokers: 1, topics: { t: 1 }, versions: '2.8' }));
   await expect(old.offsetsForTimes(asked)).rejects.toMatchObject({ name: 'UnsupportedVersionError' });
 });
+
+it('a topic made again is read from its beginning, whoever learns of it first, and its old positions are not committed', async () => {
+  const kafka = await cluster({ brokers: 1, topics: { t: 1 } });
+  await kafka.append('t', 0, values(0, 5));
+  const consumer = consumerOf(kafka, { retryBackoffMs: 10, maxPollRecords: 3 });
+  const resets: PositionReset[] = [];
+  consumer.on('positionReset', (reset) => resets.push(reset));
+  consumer.assign([{ topic: 't', partition: 0, offset: 0 }]);
+  const [batch] = await consumer.poll({ timeoutMs: 10_000 });
+  expect(batch?.lastOffset).toBe(2);
+  consumer.pause([{ topic: 't', partition: 0 }]);
+  kafka.deleteTopic('t');
+  kafka.createTopic('t', 1);
+  await kafka.append('t', 0, values(100, 10));
+  expect(await consumer.endOffsets([{ topic: 't', partition: 0 }])).toMatchObject([{ offset: 10 }]);
+  consumer.resume([{ topic: 't', partition: 0 }]);
+  await soon(() => resets.length > 0, 'the reset');
+  expect(await take(consumer, 10)).toEqual(expected(0, 0, 10, 100));
+  expect(resets).toMatchObject([{ to: 0, reason: 'topicRecreated' }]);
+});
+
+it('a leader whose machine goes dark holds nothing back once another one leads', async () => {
+  const kafka = await cluster({ brokers: 2, topics: { t: 1 } });
+  await kafka.append('t', 0, values(0, 10));
+  // A request that is never answered would hold the partition for a minute.
+  const consumer = consumerOf(kafka, { retryBackoffMs: 10, metadataMaxAgeMs: 50, requestTimeoutMs: 60_000 });
+  consumer.assign([{ topic: 't', partition: 0, offset: 0 }]);
+  await take(consumer, 10);
+  const leader = kafka.leaderOf('t', 0);
+  const dark = kafka.faults.add({ api: 'Fetch', broker: leader, silent: true, times: Infinity });
+  await dark.untilHit(1);
+  kafka.moveLeader('t', 0, 3 - leader);
+  await kafka.append('t', 0, values(10, 10));
+  expect(await take(consumer, 10)).toEqual(expected(0, 10, 10));
+});
+
+it('a batch that no frame may hold: its partition fails and says which option, the others go on', async () => {
+  const kafka = await cluster({ brokers: 1, topics: { t: 3 } });
+  await kafka.append('t', 1, ['x'.repeat(300_000)]);
+  const consumer = consumerOf(kafka, {
+    retryBackoffMs: 10,
+    receiveMessageMaxBytes: 200_000,
+    fetchMaxBytes: 100_000,
+    maxPartitionFetchBytes: 100_000,
+  });
+  consumer.assign([0, 1, 2].map((partition) => ({ topic: 't', partition, offset: 0 })));
+  for (const partition of [0, 2]) await kafka.append('t', partition, values(0, 3));
+  const read: string[] = [];
+  const errors: unknown[] = [];
+  while (read.length < 6 || errors.length < 1) {
+    try {
+      const record = await consumer.read({ timeoutMs: 50 });
+      if (record !== null) read.push(`${record.partition}@${record.offset}`);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  expect(read.sort()).toEqual(['0@0', '0@1', '0@2', '2@0', '2@1', '2@2']);
+  expect(errors[0]).toMatchObject({ name: 'RecordTooLargeError', partition: 1 });
+  expect(String(errors[0])).toContain('receiveMessageMaxBytes');
+});
+
+it('handlers that are stuck with full buffers hold back no other partition', async () => {
+  const kafka = await cluster({ brokers: 1, topics: { t: 3 } });
+  for (const partition of [0, 1])
+    await kafka.append('t', partition, Array(100).fill('x'.repeat(1000)) as string[], { batchRecords: 5 });
+  const consumer = consumerOf(kafka, { fetchMaxBytes: 20_000, maxPartitionFetchBytes: 10_000 });
+  consumer.assign([0, 1, 2].map((partition) => ({ topic: 't', partition, offset: 0 })));
+  let free = 0;
+  const stuck = new Set<number>();
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const ended = consumer.forEach(
+    async ({ partition }) => {
+      if (partition === 2) free++;
+      else {
+        stuck.add(partition);
+        await held;
+      }
+    },
+    { concurrency: 8 },
+  );
+  await soon(() => stuck.size === 2 && consumer.metrics().bufferedBytes > 10_000, 'full buffers');
+  await kafka.append('t', 2, values(0, 3));
+  await soon(() => free === 3, 'the free partition');
+  release();
+  await consumer.close();
+  await ended;
+});
+
+it('a partition that does not exist is told', async () => {
+  const kafka = await cluster({ brokers: 1, topics: { t: 1 } });
+  const consumer = consumerOf(kafka);
+  const errors: unknown[] = [];
+  consumer.on('error', (error) => errors.push(error));
+  consumer.assign([{ topic: 't', partition: 7, offset: 0 }]);
+  await soon(() => errors.length > 0, 'the error');
+  expect(errors).toMatchObject([{ code: 3 }]);
+  expect(String(errors[0])).toMatch(/t-7 does not exist: topic 't' has 1 partitions/);
+});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AuthenticationError, ConnectionError, KafkaError, ProtocolError } from '../../src/errors.ts';
-import { offsetsFetched, recordsFetched, requestFailed } from '../../src/fetch/answers.ts';
+import { offsetsFetched, requestFailed } from '../../src/fetch/answers.ts';
 import * as fates from '../../src/fetch/fates.ts';
 import { ERROR_CODES } from '../../src/protocol/error-codes.ts';
 import { fateOf } from '../../src/protocol/error-fates.ts';
@@ -91,16 +91,16 @@ describe('Fetch', () => {
     [9999, 'is told and backs off'],
   ])('%i as the error of the whole answer: %s', (code, outcome) => {
     const { rig, id } = fetching();
-    expect(outcomeOf(rig, recordsFetched(rig.fetcher, id, code, new Map(), rig.now))).toBe(outcome);
+    expect(outcomeOf(rig, rig.topFailed(id, code))).toBe(outcome);
   });
 
   it('an error of the whole answer is everybody’s; a session that is gone is opened again at once, the second time after a back-off', () => {
     const rig = new Rig();
     rig.start(0, 0, 1);
-    recordsFetched(rig.fetcher, rig.one('fetch').id, 70, new Map(), rig.now);
+    rig.topFailed(rig.one('fetch').id, 70);
     const again = rig.one('fetch');
     expect(again.partitions).toHaveLength(2);
-    recordsFetched(rig.fetcher, again.id, 70, new Map(), rig.now);
+    rig.topFailed(again.id, 70);
     expect(rig.plan()).toEqual([]);
     expect(rig.pass()).toBe(200);
     expect(rig.one('fetch').partitions).toHaveLength(2);
@@ -192,6 +192,17 @@ describe('Fetch', () => {
       rig.pass();
     }
     expect(troubles).toEqual([10]);
+  });
+
+  it('a quota that is used up leaves all out of an answer that opens a session: asked again after its time, no failure', () => {
+    const { rig, id } = fetching();
+    for (let i = 0, last = id; i < 5; i++) {
+      expect(rig.topFailed(last, 0, 200)).toEqual([]);
+      expect(rig.plan()).toEqual([]);
+      expect(rig.pass()).toBe(200);
+      last = rig.one('fetch').id;
+    }
+    expect(rig.fetcher.get('t', 0)?.failures).toBe(0);
   });
 
   it('an answer that leaves a partition out is asked again, but not at once', () => {
@@ -371,12 +382,7 @@ describe('every code', () => {
   const codes = [...Object.values(ERROR_CODES).filter((code) => code !== 0), 222];
   const asking: [string, typeof fates.FETCH_FATES, StartAt, (rig: Rig, code: number) => FetchAction[]][] = [
     ['Fetch', fates.FETCH_FATES, 40, (rig, code) => rig.failed(rig.one('fetch').id, code)],
-    [
-      'Fetch, at the top',
-      fates.FETCH_TOP_FATES,
-      40,
-      (rig, code) => recordsFetched(rig.fetcher, rig.one('fetch').id, code, new Map(), rig.now),
-    ],
+    ['Fetch, at the top', fates.FETCH_TOP_FATES, 40, (rig, code) => rig.topFailed(rig.one('fetch').id, code)],
     [
       'ListOffsets',
       fates.LIST_OFFSETS_FATES,

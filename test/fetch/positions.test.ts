@@ -282,6 +282,22 @@ describe('a topic that was made again', () => {
     expect(rig.metadata()).toEqual([]);
   });
 
+  it('is noticed whoever asked for the metadata, and the request names the id that the position belongs to', () => {
+    const rig = new Rig();
+    rig.topicId = 'old';
+    rig.start(40, 0);
+    rig.fetcher.setPaused([P0], true);
+    expect(rig.plan()).toEqual([]);
+    rig.topicId = 'new'; // a look-up of the application's has brought it
+    rig.fetcher.setPaused([P0], false);
+    const [log, list] = rig.plan();
+    expect(log).toMatchObject({ type: 'log', message: matching(/deleted and made again/) });
+    rig.listed((list as ActionOf<'listOffsets'>).id, 0);
+    const fetch = rig.one('fetch');
+    expect(fetch.partitions).toMatchObject([{ fetchOffset: 0 }]);
+    expect([...fetch.topicIds]).toEqual([['t', 'new']]);
+  });
+
   it('policy none: an error', () => {
     const rig = new Rig({ autoOffsetReset: 'none' });
     rig.topicId = 'old';

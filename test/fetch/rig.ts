@@ -20,6 +20,7 @@ export const SETTINGS: FetchSettings = {
   fetchMaxWaitMs: 500,
   maxPartitionFetchBytes: 400,
   metadataMaxAgeMs: 300_000,
+  requestTimeoutMs: 30_000,
   retryBackoffMs: 100,
   retryBackoffMaxMs: 1000,
   random: () => 0.5,
@@ -31,6 +32,7 @@ export class Rig {
   readonly leaders = new Map<string, { leader: number; leaderEpoch: number }>();
   readonly unknownBrokers = new Set<number>();
   topicId: string | null = null;
+  partitionCount: number | null = null;
   now = 0;
   #lastEpoch = 0;
 
@@ -40,6 +42,7 @@ export class Rig {
       {
         partition: (topic, partition) => this.leaders.get(`${topic}/${partition}`),
         topicId: () => this.topicId,
+        partitionCount: () => this.partitionCount,
         hasBroker: (nodeId) => !this.unknownBrokers.has(nodeId),
       },
     );
@@ -94,7 +97,13 @@ export class Rig {
   }
 
   fetched(id: number, ...answers: Partial<FetchedAnswer>[]): FetchAction[] {
-    return recordsFetched(this.fetcher, id, 0, index(answers.map(answer)), this.now);
+    const byKey = index(answers.map(answer));
+    return recordsFetched(this.fetcher, id, { errorCode: 0, throttleTimeMs: 0, byKey }, this.now);
+  }
+
+  /** The whole response says so. */
+  topFailed(id: number, errorCode: number, throttleTimeMs = 0): FetchAction[] {
+    return recordsFetched(this.fetcher, id, { errorCode, throttleTimeMs, byKey: new Map() }, this.now);
   }
 
   failed(id: number, errorCode: number): FetchAction[] {

@@ -150,7 +150,11 @@ describe('FrameAssembler', () => {
     ['negative', Buffer.from([0xff, 0xff, 0xff, 0xff]), /frame of -1 bytes, expected 4 to 1000$/],
     ['zero', Buffer.from([0, 0, 0, 0]), /frame of 0 bytes/],
     ['shorter than a correlation id', Buffer.from([0, 0, 0, 3]), /frame of 3 bytes/],
-    ['above the limit', Buffer.from([0, 0, 3, 0xe9]), /frame of 1001 bytes, expected 4 to 1000$/],
+    [
+      'above the limit',
+      Buffer.from([0, 0, 3, 0xe9]),
+      /frame of 1001 bytes, expected 4 to 1000; .* receiveMessageMaxBytes$/,
+    ],
     ['HTTP', Buffer.from('HTTP'), /HTTP server, not a Kafka broker; check host and port/],
     ['text', Buffer.from('220 '), /sent text \('220 …'\), it is no Kafka broker/],
     ['a TLS alert', Buffer.from([0x15, 0x03, 0x03, 0x00]), /speaks TLS, .*; use the plaintext port/],
