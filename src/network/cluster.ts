@@ -46,6 +46,8 @@ export interface ClusterOptions {
  */
 export type Purpose = 'fetch' | 'coordinator' | 'lookup';
 
+/** A broker that has lost partitions to others so long ago is not fetched from for them any more. */
+const MOVED_MS = 60_000;
 /** Of so many addresses the failures are counted; those of brokers that are gone would add up for years. */
 const MOST_FAILURES = 1000;
 
@@ -58,6 +60,8 @@ export class Cluster {
   readonly #open = new Map<string, Opening>();
   readonly #all = new Set<Connection>();
   readonly #traffic = new TrafficTotals();
+  /** By node id: when it lost partitions to other leaders. */
+  readonly #movedFrom = new Map<number, number>();
   /** By address: failures in a row, for the back-off. */
   readonly #failures = new Map<string, number>();
   readonly #candidates: Candidates;
@@ -83,7 +87,7 @@ export class Cluster {
    * back-off first. Rejects with what the one attempt met; trying again is the caller's affair.
    */
   connection(nodeId: number, purpose: Purpose): Promise<Connection> {
-    const key = `${nodeId}/${purpose}`;
+    const key = keyOf(nodeId, purpose);
     const known = this.#open.get(key);
     if (known !== undefined && isUsable(known)) return known.promise;
     const broker = this.metadata.brokers.get(nodeId);
@@ -206,14 +210,26 @@ export class Cluster {
     this.#learn(answer, from, topics === null);
   }
 
-  /** Takes in an answer. A broker that is elsewhere now is not waited for where it was. */
+  /** Takes in an answer. */
   #learn(response: MetadataResponse, from: string, isList = false): void {
-    if (!this.metadata.update(response, isList, from)) this.doubtMetadata();
+    const { isCertain, movedFrom } = this.metadata.update(response, isList, from);
+    if (!isCertain) this.doubtMetadata();
+    for (const nodeId of movedFrom) this.#movedFrom.set(nodeId, performance.now());
+    this.#endInVain();
+  }
+
+  /** A broker that is elsewhere now is not waited for where it was, nor one that is silent for what another one leads now. */
+  #endInVain(): void {
+    const recent = performance.now() - MOVED_MS;
     for (const [key, { connection, attempt }] of this.#open) {
-      const broker = this.metadata.brokers.get(parseInt(key, 10));
+      const nodeId = parseInt(key, 10);
+      const broker = this.metadata.brokers.get(nodeId);
       const inVain = connection?.isOverdue === true ? connection : attempt;
-      if (broker === undefined || inVain === null || inVain.address === addressOf(broker)) continue;
-      inVain.close(new ConnectionError(`${inVain.address}: broker ${broker.nodeId} is at ${addressOf(broker)} now`));
+      if (broker === undefined || inVain === null) continue;
+      if (inVain.address !== addressOf(broker))
+        inVain.close(new ConnectionError(`${inVain.address}: broker ${nodeId} is at ${addressOf(broker)} now`));
+      else if (inVain.isOverdue && isOf(key, 'fetch') && (this.#movedFrom.get(nodeId) ?? -Infinity) > recent)
+        inVain.close(new ConnectionError(`${inVain.address} is silent, and others lead partitions of it now`));
     }
   }
 
@@ -284,6 +300,7 @@ export class Cluster {
     this.#candidates.failed(address);
     const text = `${address}: ${what} is overdue after ${Math.round(waitedMs)} ms; asking others about the cluster`;
     this.#options.onOverdue(nodeId, waitedMs < 0 ? null : text);
+    this.#endInVain();
   }
 
   #countFailure(address: string): void {
@@ -298,4 +315,12 @@ export class Cluster {
     const { reconnectBackoffMs, reconnectBackoffMaxMs, random } = this.#options;
     return this.#pauses.wait(backoffMs(attempt, reconnectBackoffMs, reconnectBackoffMaxMs, random()));
   }
+}
+
+function keyOf(nodeId: number, purpose: Purpose): string {
+  return `${nodeId}/${purpose}`;
+}
+
+function isOf(key: string, purpose: Purpose): boolean {
+  return key.endsWith(`/${purpose}`);
 }

@@ -85,6 +85,7 @@ export class Connection {
   /** Null until the broker has said what it speaks. */
   #versions: BrokerVersions | null = null;
   #requests = 0;
+  #isConnectOverdue = false;
   #closed: KafkaError | null = null;
   /** Resolves when the connection is gone. */
   readonly closed: Promise<KafkaError>;
@@ -151,9 +152,9 @@ export class Connection {
     return this.#queue.isIdle;
   }
 
-  /** An answer should have come long ago. */
+  /** An answer should have come long ago, or the connection itself. */
   get isOverdue(): boolean {
-    return this.#queue.isOverdue;
+    return this.#isConnectOverdue || this.#queue.isOverdue;
   }
 
   /** JoinGroup or SyncGroup is in flight: what is sent now is read by the broker when the rest of the group is there. */
@@ -213,10 +214,10 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const { connectTimeoutMs, onOverdue } = this.#options;
       const startedAt = performance.now();
-      let isFirst = true;
       const overdue = setInterval(() => {
+        const isFirst = !this.#isConnectOverdue;
+        this.#isConnectOverdue = true;
         onOverdue?.(this, 'a connection', performance.now() - startedAt, isFirst);
-        isFirst = false;
       }, OVERDUE_MS);
       // The loop may have stood still while the connection was made: that is seen in the turn which follows.
       const timer = setTimeout(() => {
@@ -225,6 +226,7 @@ export class Connection {
       const stop = (): void => {
         clearTimeout(timer);
         clearInterval(overdue);
+        this.#isConnectOverdue = false;
       };
       this.#socket.once('connect', () => {
         stop();

@@ -53,10 +53,15 @@ export class ClusterMetadata {
    *
    * @param isList all topics were asked for
    * @param from the address of who gave it
-   * @returns false where another broker should be asked, too
+   * @returns whether that is certain or another broker should be asked, too; and the node ids of brokers that lead less than before
    */
-  update(response: MetadataResponse, isList = false, from = ''): boolean {
+  update(
+    response: MetadataResponse,
+    isList = false,
+    from = '',
+  ): { isCertain: boolean; movedFrom: ReadonlySet<number> } {
     let isCertain = true;
+    const movedFrom = new Set<number>();
     if (response.brokers.length > 0) {
       this.brokers = new Map(
         response.brokers.map((broker) => [
@@ -89,6 +94,8 @@ export class ClusterMetadata {
         const before = older.get(partition.partitionIndex);
         if (before !== undefined && partition.leaderEpoch >= 0 && partition.leaderEpoch < before.leaderEpoch)
           return before;
+        if (before !== undefined && before.leader >= 0 && before.leader !== partition.leaderId)
+          movedFrom.add(before.leader);
         return {
           partition: partition.partitionIndex,
           errorCode: partition.errorCode,
@@ -108,7 +115,7 @@ export class ClusterMetadata {
         partitions,
       });
     }
-    return isCertain;
+    return { isCertain, movedFrom };
   }
 
   #isGone(topic: string, errorCode: number, from: string): boolean {

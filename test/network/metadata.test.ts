@@ -84,6 +84,12 @@ describe('leaders (KIP-320)', () => {
     expect(known(response([partition(0, 1, 7)]), next).partition('t', 0)).toMatchObject(expected);
   });
 
+  it('who leads less than before is told', () => {
+    const metadata = known(response([partition(0, 1, 7), partition(1, 1, 7)]));
+    expect([...metadata.update(response([partition(0, 2, 8), partition(1, 1, 7)])).movedFrom]).toEqual([1]);
+    expect([...metadata.update(response([partition(0, 1, 7), partition(1, 1, 7)])).movedFrom]).toEqual([]);
+  });
+
   it('stand while the broker has an error and says nothing of them', () => {
     const metadata = known(response([partition(0, 1, 7)]), response([], { errorCode: 5 }));
     expect(metadata.partition('t', 0)).toMatchObject({ leader: 1 });
@@ -94,13 +100,13 @@ describe('leaders (KIP-320)', () => {
 
   it('stand while one broker does not know the topic, as one that has only just started', () => {
     const metadata = known(response([partition(0, 1, 7)]));
-    expect(metadata.update(UNKNOWN, false, 'a:1')).toBe(false);
+    expect(metadata.update(UNKNOWN, false, 'a:1').isCertain).toBe(false);
     expect(metadata.topics.get('t')).toMatchObject({ errorCode: 3, topicId: ID });
     expect(metadata.partition('t', 0)).toMatchObject({ leader: 1 });
-    expect(metadata.update(response([partition(0, 1, 7)]), false, 'a:1')).toBe(true);
+    expect(metadata.update(response([partition(0, 1, 7)]), false, 'a:1').isCertain).toBe(true);
     expect(metadata.topics.get('t')?.errorCode).toBe(0);
     // It counts from the beginning again.
-    expect(metadata.update(UNKNOWN, false, 'b:1')).toBe(false);
+    expect(metadata.update(UNKNOWN, false, 'b:1').isCertain).toBe(false);
     expect(metadata.partition('t', 0)).toBeDefined();
   });
 
