@@ -161,7 +161,8 @@ export class GroupDriver implements GroupMember {
         );
         return;
       case 'sendSync': {
-        const timeoutMs = Math.max(settings.maxPollIntervalMs, settings.requestTimeoutMs);
+        // The machine's own limit comes first.
+        const timeoutMs = Math.max(2 * action.timeoutMs, settings.requestTimeoutMs);
         this.#syncEndsAt = this.#engine.now() + timeoutMs;
         void this.#answers.of(
           coordinator.send(syncGroup, action.request, { timeoutMs }).finally(() => (this.#syncEndsAt = 0)),

@@ -123,7 +123,7 @@ export class ClassicGroup {
       case 'syncAnswered':
         return this.#rebalance.onSyncAnswered(event.id, event.response, now);
       case 'syncFailed':
-        if (event.id === member.syncId) this.#onNoAnswer(event.error, now);
+        if (event.id === member.sync.id) this.#onNoAnswer(event.error, now);
         return;
       case 'heartbeatAnswered':
         return this.#standing.onHeartbeatAnswered(event.id, event.response, now);

@@ -92,7 +92,8 @@ export type GroupAction =
   | { type: 'findCoordinator'; id: number }
   /** The broker may hold the answer back for the rebalance timeout: the deadline is `timeoutMs` or `requestTimeoutMs`, the longer. */
   | { type: 'sendJoin'; id: number; request: JoinGroupRequest; timeoutMs: number }
-  | { type: 'sendSync'; id: number; request: SyncGroupRequest }
+  /** The machine waits for the answer for `timeoutMs`, then sends it again elsewhere: a longer deadline does no harm. */
+  | { type: 'sendSync'; id: number; request: SyncGroupRequest; timeoutMs: number }
   | { type: 'sendHeartbeat'; id: number; request: HeartbeatRequest }
   | { type: 'sendLeave'; id: number; request: Leave }
   /**

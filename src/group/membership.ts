@@ -23,6 +23,7 @@ import type { GroupState } from './states.ts';
 import { isLegalMove } from './states.ts';
 import { rebalanceProtocolOf } from './partitions.ts';
 import type { RebalanceProtocol } from './assignors/assignor.ts';
+import { Syncing } from './syncing.ts';
 import { Troubles } from './troubles.ts';
 
 /** Where the member wants to end up; how far it has come is its state. */
@@ -50,9 +51,7 @@ export class Membership {
   led: LedGroup | null = null;
   /** Ids of the requests that are out; `null` for none. */
   joinId: number | null = null;
-  syncId: number | null = null;
-  /** What SyncGroup is to carry; `null` while the leader waits for metadata, and once it is sent. */
-  assignments: SyncGroupAssignment[] | null = null;
+  readonly sync: Syncing;
   /** Not before this may JoinGroup go out. */
   joinAt = 0;
   /** Why this member joins or leaves, for the broker's log (KIP-800). */
@@ -75,6 +74,7 @@ export class Membership {
       intervalMs: options.heartbeatIntervalMs,
       sessionTimeoutMs: options.sessionTimeoutMs,
     });
+    this.sync = new Syncing(options.sessionTimeoutMs);
   }
 
   get state(): GroupState {
@@ -168,8 +168,7 @@ export class Membership {
   prepare(cause: string): void {
     this.joinReason = cause;
     this.led = null;
-    this.assignments = null;
-    this.syncId = null;
+    this.sync.over();
     this.rejoinReason = null;
     this.heartbeats.stop();
     this.moveTo('preparing-rebalance', cause);
@@ -192,7 +191,7 @@ export class Membership {
   /** LeaveGroup where the broker would miss us; does not wait for the application. Then `settle`. */
   leave(now: number): void {
     this.led = null;
-    this.assignments = null;
+    this.sync.assignments = null;
     this.rejoinReason = null;
     this.heartbeats.stop();
     const { memberId } = this.identity;
@@ -255,7 +254,7 @@ export class Membership {
   fail(error: KafkaError): void {
     this.heartbeats.stop();
     this.led = null;
-    this.assignments = null;
+    this.sync.assignments = null;
     this.#abandonRequests();
     if (error.code === ERROR_CODES.FENCED_INSTANCE_ID) this.identity = NO_IDENTITY;
     this.loseAll();
@@ -277,11 +276,15 @@ export class Membership {
     this.joinId = null;
     if (this.#state === 'failed') this.leaving.over();
     else if (this.#state === 'leaving') this.leaveElsewhere(cause, now);
-    else if (this.syncId !== null) this.prepare(cause);
+    else if (this.sync.id !== null) this.prepare(cause);
   }
 
   /** Sends what is due. */
   pursue(now: number): void {
+    if (now >= this.sync.endsAt) {
+      this.sync.again();
+      this.loseCoordinator('SyncGroup was not answered in time; sends it again', now);
+    }
     if (now >= this.leaving.endsAt) this.settle('the time for LeaveGroup is up');
     if (this.#watchesSession() && now >= this.heartbeats.sessionEndsAt) {
       this.loseCoordinator(`no heartbeat was answered for ${this.options.sessionTimeoutMs} ms`, now);
@@ -293,7 +296,7 @@ export class Membership {
     }
     if (!this.search.isKnown) return;
     if (this.#mayJoin() && now >= this.joinAt) this.#join(now);
-    if (this.assignments !== null) this.#sendSync(this.assignments);
+    if (this.sync.assignments !== null) this.#sendSync(this.sync.assignments, now);
     if (this.isBeating() && now >= this.heartbeats.dueAt) this.#sendHeartbeat(now);
   }
 
@@ -306,6 +309,7 @@ export class Membership {
       isKnown && this.isBeating() ? this.heartbeats.dueAt : Infinity,
       this.#watchesSession() ? this.heartbeats.sessionEndsAt : Infinity,
       this.leaving.endsAt,
+      this.sync.endsAt,
     );
   }
 
@@ -319,7 +323,7 @@ export class Membership {
 
   /** Not while SyncGroup is out: the broker keeps such a member, and reads no heartbeat from its connection. */
   #watchesSession(): boolean {
-    return this.isBeating() && this.search.isKnown && this.syncId === null;
+    return this.isBeating() && this.search.isKnown && this.sync.id === null;
   }
 
   #join(now: number): void {
@@ -337,11 +341,10 @@ export class Membership {
     this.emit({ type: 'sendJoin', id: this.joinId, request, timeoutMs: joinTimeoutMs(options) });
   }
 
-  #sendSync(assignments: SyncGroupAssignment[]): void {
-    this.assignments = null;
-    this.syncId = this.#nextId();
-    const request = syncRequest(this.options, this.identity, assignments);
-    this.emit({ type: 'sendSync', id: this.syncId, request });
+  #sendSync(assignments: SyncGroupAssignment[], now: number): void {
+    const id = this.#nextId();
+    const timeoutMs = this.sync.sent(id, assignments, now);
+    this.emit({ type: 'sendSync', id, request: syncRequest(this.options, this.identity, assignments), timeoutMs });
   }
 
   #sendHeartbeat(now: number): void {
@@ -374,16 +377,16 @@ export class Membership {
   /** Cooperative, with JoinGroup or SyncGroup out: a commit would wait behind it. Heartbeats go on instead. */
   #dropRequests(now: number): void {
     this.#abandonRequests();
-    this.assignments = null;
+    this.sync.assignments = null;
     this.rejoinReason = null;
     if (this.#state === 'preparing-rebalance') this.heartbeats.restartNow(now);
   }
 
   /** A later LeaveGroup must not queue behind an answer that may take as long as the rebalance. */
   #abandonRequests(): void {
-    if (this.joinId === null && this.syncId === null) return;
+    if (this.joinId === null && this.sync.id === null) return;
     this.joinId = null;
-    this.syncId = null;
+    this.sync.over();
     this.heartbeats.drop();
     this.emit({ type: 'dropConnection' });
   }

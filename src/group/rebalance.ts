@@ -32,9 +32,9 @@ export class Rebalance {
   /** A new generation is wanted: at once where nothing is out, else when that is answered. */
   request(reason: string, now: number): void {
     const member = this.#member;
-    const isIdle = member.state === 'stable' || (member.state === 'completing-rebalance' && member.syncId === null);
+    const isIdle = member.state === 'stable' || (member.state === 'completing-rebalance' && member.sync.id === null);
     if (isIdle) member.giveUp(reason, now);
-    else if (member.joinId !== null || member.syncId !== null) member.rejoinReason = reason;
+    else if (member.joinId !== null || member.sync.id !== null) member.rejoinReason = reason;
   }
 
   onJoinAnswered(id: number, response: JoinGroupResponse, now: number): void {
@@ -102,7 +102,7 @@ export class Rebalance {
       'completing-rebalance',
       member.led === null ? `joined; leader is '${leader}'` : `joined as leader of ${members.length}`,
     );
-    if (member.led === null) member.assignments = [];
+    if (member.led === null) member.sync.assignments = [];
     else this.#lead(member.led, response.skipAssignment);
   }
 
@@ -121,7 +121,7 @@ export class Rebalance {
       // KIP-814: a static leader came back; the broker has the assignment and wants none. What that rests on nobody tells us:
       // partitions that were added while we were away are noticed with the next change only, as in Java.
       led.remember(this.#metadata);
-      member.assignments = [];
+      member.sync.assignments = [];
     } else {
       this.#assignWhenKnown(led);
     }
@@ -134,7 +134,7 @@ export class Rebalance {
     const assignor = member.options.assignors.find((candidate) => candidate.name === protocol);
     if (assignor === undefined) throw new Error(`group: assignor ${String(protocol)} is gone since JoinGroup`);
     try {
-      member.assignments = led.assign(assignor, this.#metadata);
+      member.sync.assignments = led.assign(assignor, this.#metadata);
     } catch (cause) {
       member.fail(assignorFailed(assignor.name, 'SyncGroup', cause));
     }
@@ -142,8 +142,8 @@ export class Rebalance {
 
   onSyncAnswered(id: number, response: SyncGroupResponse, now: number): void {
     const member = this.#member;
-    if (id !== member.syncId) return;
-    member.syncId = null;
+    if (id !== member.sync.id) return;
+    member.sync.over();
     const { errorCode } = response;
     const verdict = verdictOf('SyncGroup', errorCode);
     const cause = `SyncGroup was answered ${describeCode(errorCode)}`;
@@ -225,10 +225,10 @@ export class Rebalance {
   }
 
   onMetadata(partitions: ReadonlyMap<string, readonly PartitionInfo[]>, now: number): void {
-    const { led, assignments, syncId, state } = this.#member;
+    const { led, sync, state } = this.#member;
     for (const [topic, infos] of partitions) this.#metadata.set(topic, infos);
     if (led === null) return;
-    if (state === 'completing-rebalance' && assignments === null && syncId === null) {
+    if (state === 'completing-rebalance' && sync.assignments === null && sync.id === null) {
       return this.#assignWhenKnown(led);
     }
     const changed = led.changedTopic(this.#metadata);

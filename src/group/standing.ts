@@ -43,7 +43,7 @@ export class Standing {
       case 'rejoin':
         if (api === 'Heartbeat') this.#onAlive(now);
         // While SyncGroup is out, its own answer will say so; while revoking, the rejoin is under way.
-        if (member.state === 'stable' || (member.state === 'completing-rebalance' && member.syncId === null)) {
+        if (member.state === 'stable' || (member.state === 'completing-rebalance' && member.sync.id === null)) {
           member.giveUp(cause, now);
         }
         return;

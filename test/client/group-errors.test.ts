@@ -86,3 +86,13 @@ it('an assignor of the application that throws when the member is to join ends t
   consumer.subscribe(['t', 'u']);
   await expect(read).rejects.toThrow('The assignor mine failed: Error: no rack file');
 });
+
+it('a SyncGroup whose answer is lost is sent again within the session', async () => {
+  const rig = await MockRig.start(2);
+  let joins = 0;
+  rig.kafka.on('request', ({ api }) => (joins += api === 'JoinGroup' ? 1 : 0));
+  rig.kafka.faults.add({ api: 'SyncGroup', silent: true });
+  const consumer = rig.subscribed({ sessionTimeoutMs: 6000 });
+  expect((await consumer.read())?.offset).toBe(0);
+  expect(joins).toBe(2); // for the member id, and with it
+});

@@ -14,7 +14,16 @@ type Step =
   | { do: 'start'; instance: number | null; topics: string[]; latencyMs: number; isOdd: boolean }
   | { do: 'subscribe'; who: number; topics: string[] }
   | {
-      do: 'unsubscribe' | 'close' | 'crash' | 'break' | 'lose-answer' | 'poll-expired' | 'polled' | 'commit';
+      do:
+        | 'unsubscribe'
+        | 'close'
+        | 'crash'
+        | 'break'
+        | 'lose-answer'
+        | 'lose-sync'
+        | 'poll-expired'
+        | 'polled'
+        | 'commit';
       who: number;
     }
   | { do: 'silence'; who: number; silent: boolean }
@@ -48,7 +57,17 @@ const step = fc.oneof<fc.MaybeWeightedArbitrary<Step>[]>(
   {
     weight: 5,
     arbitrary: fc.record({
-      do: fc.constantFrom('unsubscribe', 'close', 'crash', 'break', 'lose-answer', 'poll-expired', 'polled', 'commit'),
+      do: fc.constantFrom(
+        'unsubscribe',
+        'close',
+        'crash',
+        'break',
+        'lose-answer',
+        'lose-sync',
+        'poll-expired',
+        'polled',
+        'commit',
+      ),
       who,
     }),
   },
@@ -139,6 +158,9 @@ function performOn(simulation: Simulation, client: Client, step: Extract<Step, {
     case 'lose-answer':
       client.losesNextAnswer = true;
       return;
+    case 'lose-sync':
+      client.losesNextSync = true;
+      return;
     case 'poll-expired':
       return simulation.feed(client, { type: 'pollExpired' });
     case 'polled':
@@ -171,6 +193,7 @@ function heal(simulation: Simulation): void {
   for (const client of simulation.clients) {
     client.injected = [];
     client.losesNextAnswer = false;
+    client.losesNextSync = false;
     client.isSilent = false;
     client.revokeDelayMs = 5;
     simulation.feed(client, { type: 'polled' });

@@ -47,6 +47,8 @@ export class Client {
   /** Times that the next steps of the application and the network take or fail. */
   revokeDelayMs = 5;
   losesNextAnswer = false;
+  /** The next answer to SyncGroup never arrives, and nothing behind it: neither side sees its connection break. */
+  losesNextSync = false;
   isSilent = false;
   injected: { api: Api; code: number }[] = [];
   topics: string[] = [];

@@ -243,6 +243,10 @@ export class Simulation {
     if (action === undefined) return;
     connection.isBusy = true;
     this.#serve(client, connection, action, (event) => {
+      if (action.type === 'sendSync' && client.losesNextSync) {
+        client.losesNextSync = false;
+        return; // and the connection stays busy
+      }
       const loses = client.losesNextAnswer;
       client.losesNextAnswer = false;
       this.#after(client.latencyMs, () => {
