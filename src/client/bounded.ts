@@ -27,10 +27,15 @@ export class Bounded {
     }
   }
 
+  /** Ends every wait that is under way, as if its result was there. */
+  release(): void {
+    for (const end of this.#ends) end();
+  }
+
   /** Ends every wait, those that come, too, as if there was no more to wait for. */
   close(): void {
     this.#isClosed = true;
-    for (const end of this.#ends) end();
+    this.release();
   }
 }
 

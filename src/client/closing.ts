@@ -114,9 +114,11 @@ export class Closing<K, V> {
   /** The same for all calls; the shortest time counts. */
   close(timeoutMs: number): Promise<CloseResult> {
     const deadline = performance.now() + timeoutMs;
+    const reserveMs = Math.min(MOST_RESERVE_MS, timeoutMs / 4);
+    this.#host.rebalances.closing(reserveMs);
     if (deadline < this.#deadline) {
       this.#deadline = deadline;
-      this.#handsBy = deadline - Math.min(MOST_RESERVE_MS, timeoutMs / 4);
+      this.#handsBy = deadline - reserveMs;
       this.#commitMs = Math.max(COMMIT_MS, timeoutMs / 5);
       if (this.#isEngineClosing) this.#closeEngine();
       this.#look();

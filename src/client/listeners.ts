@@ -32,7 +32,7 @@ export interface ListenerHolder {
 export class Listeners {
   readonly #timeoutMs: number;
   readonly #bounded = new Bounded();
-  #isRunning = false;
+  #running: { readonly name: keyof RebalanceListener; isOnStack: boolean; limit?: NodeJS.Timeout } | null = null;
   #isClosed = false;
 
   /** @param timeoutMs so long may a listener take */
@@ -42,7 +42,7 @@ export class Listeners {
 
   /** One was called and has not returned. */
   get isRunning(): boolean {
-    return this.#isRunning;
+    return this.#running !== null;
   }
 
   /**
@@ -57,24 +57,46 @@ export class Listeners {
   ): Promise<KafkaError | null> {
     if (this.#isClosed) return null;
     const copy = partitions.map(({ topic, partition }) => ({ topic, partition }));
-    this.#isRunning = true;
+    const running = { name, isOnStack: true };
+    this.#running = running;
     try {
-      let returned =
+      let returned: unknown =
         name === 'onLost' && listener.onLost === undefined ? listener.onRevoked?.(copy) : listener[name]?.(copy);
+      running.isOnStack = false;
       if (then !== undefined) returned = Promise.resolve(returned).then(then);
-      if (await this.#bounded.wait(returned, this.#timeoutMs)) return null;
+      const waiting = this.#bounded.wait(returned, this.#timeoutMs);
+      if (this.#running === null) this.#bounded.release(); // it has closed the consumer
+      if (await waiting) return null;
       return listenerError(`${name} has not returned within maxPollIntervalMs (${this.#timeoutMs} ms)`);
     } catch (cause) {
       return listenerError(`${name} has thrown: ${messageOf(cause)}`, cause);
     } finally {
-      this.#isRunning = false;
+      this.#stop();
     }
+  }
+
+  /**
+   * `close()` is called, maybe by the listener that runs, which then waits for that. So where it certainly does, or where nothing depends
+   * on its end, it is not waited for any more; an `onRevoked` that was called before may take this much longer.
+   */
+  closing(graceMs: number): void {
+    const running = this.#running;
+    if (running === null) return;
+    if (!running.isOnStack && running.name === 'onRevoked')
+      running.limit ??= setTimeout(() => this.#bounded.release(), graceMs);
+    else if (running.isOnStack) this.#stop();
+    else this.#bounded.release();
   }
 
   /** The consumer is closed: none is called any more, and none is waited for. */
   close(): void {
     this.#isClosed = true;
     this.#bounded.close();
+  }
+
+  #stop(): void {
+    clearTimeout(this.#running?.limit);
+    this.#running = null;
   }
 }
 

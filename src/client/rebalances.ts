@@ -114,6 +114,11 @@ export class Rebalances<K, V> {
     });
   }
 
+  /** `close()` is called: a listener that runs may be the one that calls, and waits for it. */
+  closing(graceMs: number): void {
+    this.#listeners.closing(graceMs);
+  }
+
   /** The consumer is closed: no listener is called or waited for any more. */
   close(): void {
     this.#isClosed = true;

@@ -125,9 +125,8 @@ export class ConsumerMembership {
 
   /** What is owned, or being revoked, is another member's by now: nothing of it can be committed. */
   loseAll(): void {
-    const first = this.revoking?.partitions ?? [];
     const isLostAlready = this.revoking?.lost === true;
-    const partitions = [...first, ...this.owned.filter((each) => !first.includes(each))];
+    const partitions = [...new Set([...(this.revoking?.partitions ?? []), ...this.owned])]; // in this order
     this.owned = [];
     if (partitions.length === 0 || isLostAlready) return;
     this.revoking = { partitions, lost: true };

@@ -194,7 +194,8 @@ export class ConsumerGroup {
     const { revoking } = member;
     if (revoking === null) return;
     member.revoking = null;
-    member.owned = member.owned.filter((each) => !revoking.partitions.includes(each));
+    const gone = new Set(revoking.partitions);
+    member.owned = member.owned.filter((each) => !gone.has(each));
     const cause = `the application has given up ${revoking.partitions.length} partitions`;
     switch (this.state) {
       case 'reconciling':

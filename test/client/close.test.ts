@@ -128,7 +128,7 @@ describe('close()', () => {
     }
   });
 
-  it('during a revocation whose listener hangs: by its time-out', async () => {
+  it('during a revocation whose listener hangs: waits a quarter of its time, for the listener may wait for it', async () => {
     const kafka = await start(5);
     const consumer = consumerOf(kafka);
     let isHanging = false;
@@ -142,7 +142,7 @@ describe('close()', () => {
     kafka.rebalance();
     await soon(() => isHanging, 'onRevoked');
     const duration = await timed(consumer.close({ timeoutMs: 300 }));
-    expect(duration).toBeGreaterThan(250);
+    expect(duration).toBeGreaterThan(50);
     expect(duration).toBeLessThan(2000);
     await soon(() => kafka.broker.sockets.size === 0, 'end of all connections');
   });

@@ -1,4 +1,5 @@
-import { expect, it, describe } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { Listeners } from '../../src/client/listeners.ts';
 import type { Consumer, TopicPartition } from '../../src/index.ts';
 import { soon, T0, take } from './consumer-rig.ts';
 import { deferred, MockRig } from './mock-rig.ts';
@@ -67,6 +68,83 @@ describe.each(PROTOCOLS)('everything can be asked in a listener (%s)', (groupPro
     await consumer.poll({ timeoutMs: 10_000 });
     await consumer.close();
     expect(rig.committed() ?? 0).toBe(0);
+  });
+});
+
+it('position() in onRevoked at close() of a partition that nothing was read of', async () => {
+  const rig = await MockRig.start(5);
+  const consumer = rig.consumer();
+  const answers: number[] = [];
+  consumer.subscribe(['t'], {
+    onAssigned: () => void consumer.close(),
+    onRevoked: async () => answers.push(await consumer.position(T0)),
+  });
+  expect(await consumer.read().catch(() => null)).toBeNull();
+  await consumer.close();
+  expect(answers).toEqual([0]);
+});
+
+describe('await close() in a listener', () => {
+  it.each(PROTOCOLS)('that was called in an ordinary rebalance (%s)', async (groupProtocol) => {
+    const rig = await MockRig.start(1, 1);
+    const one = rig.consumer({ groupProtocol });
+    const closed = deferred<boolean>();
+    one.subscribe(['t'], { onRevoked: async () => closed.resolve((await one.close()).hasLeft) });
+    const reading = take(one, Infinity);
+    await soon(() => one.assignment().length === 2, 'the first assignment');
+    const two = rig.subscribed({ groupProtocol });
+    const other = two.read();
+    expect(await closed.promise).toBe(true);
+    await reading;
+    await rig.kafka.append('t', 0, ['more']);
+    expect(await other).not.toBeNull();
+    expect(rig.kafka.members('g').length).toBe(1);
+  });
+
+  it('after something else: within a quarter of the time, for it may not be this one that waits', async () => {
+    const rig = await MockRig.start(1);
+    const consumer = rig.consumer();
+    const closed = deferred<boolean>();
+    consumer.subscribe(['t'], {
+      onRevoked: async () => {
+        await consumer.endOffsets([T0]);
+        closed.resolve((await consumer.close({ timeoutMs: 400 })).hasLeft);
+      },
+    });
+    await consumer.read();
+    const begin = performance.now();
+    await consumer.close({ timeoutMs: 60_000 });
+    expect(await closed.promise).toBe(true);
+    expect(performance.now() - begin).toBeLessThan(30_000);
+  });
+
+  it.each(['onAssigned', 'onLost'] as const)('%s is not waited for at all', async (name) => {
+    const listeners = new Listeners(300_000);
+    const { promise, resolve } = deferred();
+    const listener = { [name]: () => promise };
+    const call = listeners.call(name, [T0], { listener });
+    listeners.closing(300_000);
+    expect(await call).toBeNull();
+    expect(listeners.isRunning).toBe(false);
+    resolve();
+  });
+
+  it('onRevoked that was called before close() is waited for, but not for ever', async () => {
+    vi.useFakeTimers();
+    try {
+      const listeners = new Listeners(300_000);
+      let hasReturned = false;
+      const call = listeners.call('onRevoked', [T0], { listener: { onRevoked: () => new Promise(() => undefined) } });
+      void call.then(() => (hasReturned = true));
+      listeners.closing(5000);
+      await vi.advanceTimersByTimeAsync(4999);
+      expect(hasReturned).toBe(false);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(hasReturned).toBe(true);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

@@ -121,6 +121,22 @@ describe('reconciliation', () => {
     expect(rig.last('assign')).toMatchObject({ added: [{ topic: 'audit', partition: 3 }] });
   });
 
+  it('one that only takes away ends with an empty assignment, once', () => {
+    const rig = new ConsumerRig();
+    rig.stable();
+    rig.beat();
+    rig.answer({ memberEpoch: 1, assignment: assignment({ 'id-orders': [1] }) });
+    rig.on({ type: 'revoked' });
+    expect(rig.types).toEqual(['sendHeartbeat', 'assign']);
+    expect(rig.last('assign')).toMatchObject({ partitions: orders(1), added: [] });
+    expect(rig.group.state).toBe('stable');
+    rig.answer({ memberEpoch: 2 });
+    expect(rig.types).toEqual(['epochChanged']);
+    rig.beat();
+    rig.answer({ memberEpoch: 2, assignment: assignment({ 'id-orders': [1] }) });
+    expect(rig.types).toEqual([]);
+  });
+
   it('takes a newer target up when the step that is running has ended', () => {
     const rig = new ConsumerRig();
     rig.stable();
