@@ -13,6 +13,18 @@ import { MockRig } from './mock-rig.ts';
 import { offsetsOf } from './partition-rig.ts';
 import { matching } from '../harness/matching.ts';
 
+/** A JoinGroup response with nothing in it. */
+const JOIN_REFUSED = {
+  throttleTimeMs: 0,
+  generationId: -1,
+  protocolType: null,
+  protocolName: null,
+  leader: '',
+  skipAssignment: false,
+  memberId: '',
+  members: [],
+};
+
 describe('a group', () => {
   it('an automatic commit covers no batch that is still being handled', async () => {
     const kafka = await start(5);
@@ -182,6 +194,18 @@ describe('calls have an end', () => {
 
   it('a fatal error reaches the read, and every call after it', async () => {
     const kafka = await start(5);
+    kafka.broker.on(joinGroup, () => ({ ...JOIN_REFUSED, errorCode: 30 }));
+    const consumer = consumerOf(kafka);
+    consumer.subscribe(['t']);
+    const denied = { name: 'GROUP_AUTHORIZATION_FAILED' };
+    await expect(take(consumer, 1)).rejects.toMatchObject(denied);
+    await expect(consumer.poll()).rejects.toMatchObject(denied);
+    await expect(consumer.commit([{ ...T0, offset: 1 }])).rejects.toMatchObject(denied);
+    await consumer.close();
+  });
+
+  it('an error of a topic reaches every read while it stands, and no commit', async () => {
+    const kafka = await start(5);
     kafka.broker.on(metadata, (request) => {
       const answer = kafka.broker.describe(request);
       return { ...answer, topics: answer.topics.map((topic) => ({ ...topic, errorCode: 29, partitions: [] })) };
@@ -191,7 +215,8 @@ describe('calls have an end', () => {
     const denied = { name: 'TOPIC_AUTHORIZATION_FAILED', message: matching(/'t'/) };
     await expect(take(consumer, 1)).rejects.toMatchObject(denied);
     await expect(consumer.poll()).rejects.toMatchObject(denied);
-    await expect(consumer.commit([{ ...T0, offset: 1 }])).rejects.toMatchObject(denied);
+    await consumer.commit([{ ...T0, offset: 1 }]);
+    expect(kafka.committed.get(0)).toBe(1);
     await consumer.close();
   });
 
