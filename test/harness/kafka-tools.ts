@@ -8,7 +8,7 @@ import { until } from './waiting.ts';
 
 // Kafka's own command line programs. Their flags change between releases (KIP-1147), so this one it is, whatever the
 // broker's release; a program of 4.2 speaks to brokers since 2.1.
-const TOOLS_VERSION = '4.2.0';
+export const TOOLS_VERSION = '4.2.0';
 // Shorter than a test's own time-out: this one says what the program wrote.
 const TOOL_TIMEOUT_MS = 40_000;
 
