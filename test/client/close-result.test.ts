@@ -178,6 +178,57 @@ describe('close() again', () => {
   });
 });
 
+describe('close(), awaited by whom it waits for', () => {
+  const styles = {
+    'a loop': async (consumer: Consumer, close: () => Promise<void>) => {
+      for await (const record of consumer) if (record.offset === 1) await close();
+    },
+    'a handler of forEach': (consumer: Consumer, close: () => Promise<void>) =>
+      consumer.forEach((record) => (record.offset === 1 ? close() : undefined)),
+    'consume of run': (consumer: Consumer, close: () => Promise<void>) =>
+      consumer.run({
+        consume: async (claim) => {
+          for await (const record of claim) if (record.offset === 1) await close();
+        },
+      }),
+    deadLetter: (consumer: Consumer, close: () => Promise<void>) =>
+      consumer.forEach(
+        (record) => {
+          if (record.offset === 1) throw new Error('poison');
+        },
+        { deadLetter: close },
+      ),
+  };
+
+  it.each(Object.keys(styles) as (keyof typeof styles)[])('%s: ends in its time all the same', async (style) => {
+    const rig = await MockRig.start(4);
+    const consumer = rig.subscribed();
+    let result: CloseResult | null = null;
+    await styles[style](consumer, async () => {
+      result = await consumer.close({ timeoutMs: 1200 });
+    });
+    await soon(() => result !== null, 'the end');
+    expect(result).toMatchObject({ unfinished: [{ ...T0, offset: 1 }] });
+    await consumer.close();
+    // What ended after close() is in nobody's commit.
+    expect(rig.committed()).not.toBe(2);
+  });
+
+  it('by an aborted signal inside a handler: the handler is waited for', async () => {
+    const rig = await MockRig.start(4);
+    const controller = new AbortController();
+    const consumer = rig.subscribed({ signal: controller.signal });
+    await consumer.forEach(async (record, { signal }) => {
+      if (record.offset !== 1) return;
+      controller.abort();
+      await turns();
+      expect(signal.aborted).toBe(true);
+    });
+    expect(await consumer.close()).toEqual(NOTHING);
+    expect(rig.committed()).toBe(2);
+  });
+});
+
 describe('the time of close(), shared out', () => {
   beforeEach(() => {
     vi.useFakeTimers();

@@ -103,6 +103,29 @@ describe('pause() and what waits in lanes', () => {
     expect(rig.committed()).toBe(12);
   });
 
+  it('resume() is enough, also where nothing more may be handed out', async () => {
+    const rig = await MockRig.start(0);
+    await rig.kafka.append('t', 0, [...ofKey('stuck', 1), ...ofKey('b', 4)]);
+    const consumer = rig.subscribed();
+    const handling = new Handling();
+    const done = consumer.forEach(handling.handler, { concurrency: 4, ordering: 'key', maxAhead: 3 });
+    await handling.until('0@0', '0@1');
+    await soon(() => consumer.unfinished()[0]?.outstanding === 3, 'all that may be handed out');
+    consumer.pause([T0]);
+    handling.end('0@1');
+    await settle();
+    consumer.resume([T0]);
+    await handling.until('0@2');
+    handling.end(...handling.running);
+    await soon(() => handling.begun.length === 4, 'the next one');
+    handling.end(...handling.running);
+    await soon(() => handling.begun.length === 5, 'the last one');
+    handling.end(...handling.running);
+    await consumer.close();
+    await done;
+    expect(rig.committed()).toBe(5);
+  });
+
   it('nor at the end: close(), a revocation and a seek drop what waits, and it comes again', async () => {
     for (const end of ['close', 'revocation', 'seek'] as const) {
       const rig = await MockRig.start(0);

@@ -236,6 +236,32 @@ describe('run', () => {
     expect(events).toEqual(['assigned mine', 'setup', '0', 'cleanup', 'revoked mine']);
   });
 
+  it('onAssigned that throws: thrown by run(), nothing is set up or read; called again by the next run()', async () => {
+    const rig = await MockRig.start(2, 2);
+    const consumer = rig.consumer();
+    const events: string[] = [];
+    consumer.subscribe(['t'], {
+      onAssigned: (partitions) => {
+        events.push(`assigned ${numbers(partitions)}`);
+        if (events.length === 1) throw new Error('no database');
+      },
+    });
+    let read = 0;
+    const handler = {
+      setup: (partitions: readonly { partition: number }[]) => void events.push(`setup ${numbers(partitions)}`),
+      consume: async (claim: Claim) => {
+        for await (const record of claim) if (record.offset >= 0) read++;
+      },
+    };
+    await expect(consumer.run(handler)).rejects.toThrow(/no database/);
+    expect(events).toEqual(['assigned 0,1']);
+    const done = consumer.run(handler);
+    await soon(() => read === 4, 'all');
+    expect(events).toEqual(['assigned 0,1', 'assigned 0,1', 'setup 0,1']);
+    await consumer.close();
+    await done;
+  });
+
   it('takes no nonsense', async () => {
     const rig = await MockRig.start(1);
     const consumer = rig.subscribed();
