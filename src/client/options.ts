@@ -9,7 +9,7 @@ import type { Logger } from './logger.ts';
  * (https://kafka.apache.org/documentation/#consumerconfigs); what is samsa's own says so.
  */
 export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
-  /** `host:port[,host:port…]`, or an array of them: where to begin; the rest of the cluster is found from there. Required. */
+  /** `host:port[,host:port…]`, or an array of them: where to begin, in random order; the rest of the cluster is found from there. Required. */
   bootstrapServers: string | readonly string[];
   /** Shown in the broker's logs and quotas. Default `'samsa'`. */
   clientId?: string;
@@ -85,7 +85,7 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   reconnectBackoffMs?: number;
   /** Default 1000. */
   reconnectBackoffMaxMs?: number;
-  /** Default 10000. */
+  /** For the TCP connection, and then for what the broker speaks. Default 10000. */
   socketConnectionSetupTimeoutMs?: number;
   /** Metadata is asked for again after so long, to notice new partitions. Default 300000. */
   metadataMaxAgeMs?: number;
@@ -101,7 +101,10 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   excludeInternalTopics?: boolean;
   /** librdkafka's: how often the `stats` event comes. Default 0: never. */
   statisticsIntervalMs?: number;
-  /** samsa's own: a longer response is refused before it is read. Default 104858112 (100 MiB + 512). */
+  /**
+   * samsa's own: a longer response is refused before it is read. Other answers than Fetch are refused above 16 MiB, or above an eighth of this
+   * where that is more. Default 104858112 (100 MiB + 512).
+   */
   receiveMessageMaxBytes?: number;
   /** samsa's own: a compressed batch that would grow beyond this is refused. Default 104857600 (100 MiB). */
   maxDecompressedBytes?: number;

@@ -10,6 +10,8 @@ const FIRST_TIMEOUT_MS = 5000;
 const TIMEOUT_FACTOR = 4;
 /** So many connections are kept for the next question. */
 const MOST_KEPT = 3;
+/** That nobody answers is told no more often than this. */
+const TELL_MS = 10_000;
 /** An answer that is older than this says little about the broker that gave it. */
 const RECENT_MS = 10_000;
 
@@ -35,6 +37,7 @@ export class AnyBroker {
   readonly #kept = new Map<string, Opening>();
   #timeoutMs: number;
   #lastAnswer = { address: '', at: -Infinity };
+  #toldAt = -Infinity;
   #closed: KafkaError | null = null;
 
   constructor(
@@ -61,7 +64,7 @@ export class AnyBroker {
       ask: (candidate) => this.#askOne(candidate, ask),
       onSlow: (address) => this.#candidates.failed(address),
       onPassedOver: this.#options.onPassedOver,
-      onWaiting: this.#options.onWaiting,
+      onWaiting: (message) => this.#tellWaiting(message),
       told: (failures) => this.#candidates.told(failures),
     });
     this.#questions.add(question);
@@ -81,6 +84,13 @@ export class AnyBroker {
   close(error: KafkaError): void {
     this.#closed = error;
     for (const question of this.#questions) question.end(error);
+  }
+
+  #tellWaiting(message: string): void {
+    const now = performance.now();
+    if (now - this.#toldAt < TELL_MS) return;
+    this.#toldAt = now;
+    this.#options.onWaiting(message);
   }
 
   get #leastTimeoutMs(): number {
@@ -135,7 +145,7 @@ export class AnyBroker {
     if (opening === undefined) return;
     this.#kept.delete(address);
     this.#kept.set(address, opening);
-    const idle = [...this.#kept.values()].filter(({ connection }) => connection?.isIdle === true);
+    const idle = [...this.#kept.values()].filter((each) => each !== opening && each.connection?.isIdle === true);
     for (const { connection } of idle.slice(0, Math.max(0, this.#kept.size - MOST_KEPT)))
       connection?.close(new ConnectionError(`the connection to ${connection.address} is not needed any more`));
   }

@@ -333,6 +333,28 @@ describe('what takes too long', () => {
     expect(await Promise.all([connecting, sent])).toEqual([CLOSED, CLOSED]);
   });
 
+  it('a fetch at a silent broker ends when others lead what it led', async () => {
+    const brokers = [await startBroker(1), await startBroker(2)] as const;
+    for (const broker of brokers) broker.cluster = [...brokers];
+    const [silent, other] = brokers;
+    silent.topics.set('t', { topicId: TOPIC_ID, leaderEpochs: [1] });
+    other.topics.set('t', { topicId: TOPIC_ID, leaderEpochs: [2] });
+    const told: number[] = [];
+    const { cluster } = clusterOf([silent.port], {
+      requestTimeoutMs: 600_000,
+      onOverdue: (nodeId) => told.push(nodeId),
+    });
+    await cluster.refreshMetadata(['t']);
+    silent.on(heartbeat, silence); // as good as any other request
+    const beat = { groupId: 'g', generationId: 1, memberId: 'm', groupInstanceId: null };
+    const fetching = failureOf((await cluster.connection(1, 'fetch')).send(heartbeat, beat));
+    await until(() => told.length > 0, { what: 'an overdue answer', timeoutMs: 20_000 });
+    expect((await cluster.connection(1, 'fetch')).isOpen).toBe(true); // it leads still
+    await cluster.refreshMetadata(['t']);
+    expect(cluster.metadata.partition('t', 0)).toMatchObject({ leader: 2 });
+    expect(await fetching).toMatchObject({ retriable: true, message: matching(/is silent, and others lead/) });
+  });
+
   it('a connection to where a broker was ends when metadata says where it is', async () => {
     const broker = await startBroker(1);
     const { cluster } = clusterOf([broker.port], { connectTimeoutMs: 600_000, reconnectBackoffMs: 1 });
