@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { METADATA_FATES } from '../src/client/metadata-fates.ts';
 import { COMMITTED_FATES, OFFSET_COMMIT_FATES } from '../src/commit/fates.ts';
 import * as fetchFates from '../src/fetch/fates.ts';
+import * as group from '../src/group/answers.ts';
+import { MEMBER_HEARTBEAT_FATES } from '../src/group/consumer-answers.ts';
 import { ERROR_CODES, errorCodeOf, type ErrorName } from '../src/protocol/error-codes.ts';
 import { fateOf, type ErrorFates } from '../src/protocol/error-fates.ts';
 
@@ -13,6 +15,12 @@ const TABLES: readonly ErrorFates<string>[] = [
   ...Object.values(fetchFates),
   COMMITTED_FATES,
   OFFSET_COMMIT_FATES,
+  group.FIND_COORDINATOR_FATES,
+  group.JOIN_FATES,
+  group.SYNC_FATES,
+  group.HEARTBEAT_FATES,
+  group.LEAVE_FATES,
+  MEMBER_HEARTBEAT_FATES,
 ];
 
 const OTHERS = 'every other code';

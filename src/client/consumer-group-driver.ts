@@ -184,7 +184,7 @@ export class ConsumerGroupDriver implements GroupMember {
         return;
       }
       case 'obstacle':
-        this.#engine.emit({ type: 'trouble', error: action.error });
+        this.#engine.emit({ type: 'refused', what: 'group', error: action.error });
         return;
       case 'trouble':
         this.#engine.emit(action);

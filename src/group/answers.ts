@@ -7,6 +7,7 @@
 import { KafkaError } from '../errors.ts';
 import type { ErrorName } from '../protocol/error-codes.ts';
 import { ERROR_CODES, errorCodeOf, kafkaErrorOf } from '../protocol/error-codes.ts';
+import { fateOf, type ErrorFates } from '../protocol/error-fates.ts';
 import type { ClassicGroupOptions } from './events.ts';
 
 export type Verdict =
@@ -18,12 +19,15 @@ export type Verdict =
   /** The group has begun a new generation; this one still stands. */
   | 'rejoin'
   /** The generation is over for us, the member id still good: partitions are lost. */
-  | 'reset'
+  | 'lostGeneration'
   /** The broker does not know the member: the id is void, partitions are lost. */
-  | 'forget'
+  | 'lostMember'
   /** The first JoinGroup brought a member id; join again with it (KIP-394). */
-  | 'take-member-id'
+  | 'takeMemberId'
   | 'fatal';
+
+/** `warn`: as `retry`, and told as an error event. */
+type Fate = Verdict | 'warn';
 
 /** Codes that say of any request that a person has to mend something; `docs/error-fates.md` has all. */
 const FATAL_ANYWHERE = {
@@ -34,80 +38,107 @@ const FATAL_ANYWHERE = {
   INVALID_REQUEST: 'fatal',
 } satisfies Partial<Record<ErrorName, Verdict>>;
 
-export type GroupApi = 'FindCoordinator' | 'JoinGroup' | 'SyncGroup' | 'Heartbeat' | 'LeaveGroup' | 'OffsetCommit';
+export type GroupApi = 'FindCoordinator' | 'JoinGroup' | 'SyncGroup' | 'Heartbeat' | 'OffsetCommit';
 
-const TABLE: Record<GroupApi, Partial<Record<ErrorName, Verdict>>> = {
-  FindCoordinator: {
+export const FIND_COORDINATOR_FATES: ErrorFates<Fate> = {
+  title: 'FindCoordinator',
+  codes: {
     COORDINATOR_LOAD_IN_PROGRESS: 'retry',
     COORDINATOR_NOT_AVAILABLE: 'retry',
     NOT_COORDINATOR: 'retry',
     REQUEST_TIMED_OUT: 'retry',
     ...FATAL_ANYWHERE,
   },
-  JoinGroup: {
+  others: 'warn',
+};
+
+export const JOIN_FATES: ErrorFates<Fate> = {
+  title: 'JoinGroup',
+  codes: {
     ...FATAL_ANYWHERE,
     COORDINATOR_LOAD_IN_PROGRESS: 'retry',
     COORDINATOR_NOT_AVAILABLE: 'rediscover',
     NOT_COORDINATOR: 'rediscover',
     INCONSISTENT_GROUP_PROTOCOL: 'fatal',
-    UNKNOWN_MEMBER_ID: 'forget',
+    UNKNOWN_MEMBER_ID: 'lostMember',
     INVALID_SESSION_TIMEOUT: 'fatal',
     REBALANCE_IN_PROGRESS: 'retry',
-    MEMBER_ID_REQUIRED: 'take-member-id',
+    MEMBER_ID_REQUIRED: 'takeMemberId',
     GROUP_MAX_SIZE_REACHED: 'fatal',
     FENCED_INSTANCE_ID: 'fatal',
   },
-  SyncGroup: {
+  others: 'warn',
+};
+
+export const SYNC_FATES: ErrorFates<Fate> = {
+  title: 'SyncGroup',
+  codes: {
     ...FATAL_ANYWHERE,
     COORDINATOR_LOAD_IN_PROGRESS: 'retry',
     COORDINATOR_NOT_AVAILABLE: 'rediscover',
     NOT_COORDINATOR: 'rediscover',
-    ILLEGAL_GENERATION: 'reset',
+    ILLEGAL_GENERATION: 'lostGeneration',
     INCONSISTENT_GROUP_PROTOCOL: 'fatal',
-    UNKNOWN_MEMBER_ID: 'forget',
+    UNKNOWN_MEMBER_ID: 'lostMember',
     REBALANCE_IN_PROGRESS: 'rejoin',
     FENCED_INSTANCE_ID: 'fatal',
   },
-  Heartbeat: {
+  others: 'warn',
+};
+
+export const HEARTBEAT_FATES: ErrorFates<Fate> = {
+  title: 'Heartbeat',
+  codes: {
     ...FATAL_ANYWHERE,
     COORDINATOR_LOAD_IN_PROGRESS: 'retry',
     COORDINATOR_NOT_AVAILABLE: 'rediscover',
     NOT_COORDINATOR: 'rediscover',
-    ILLEGAL_GENERATION: 'reset',
-    UNKNOWN_MEMBER_ID: 'forget',
+    ILLEGAL_GENERATION: 'lostGeneration',
+    UNKNOWN_MEMBER_ID: 'lostMember',
     REBALANCE_IN_PROGRESS: 'rejoin',
     FENCED_INSTANCE_ID: 'fatal',
   },
-  // Whatever else the answer is, the member is out.
-  LeaveGroup: {
+  others: 'warn',
+};
+
+export const LEAVE_FATES: ErrorFates<'rediscover' | 'done'> = {
+  title: 'LeaveGroup',
+  codes: { COORDINATOR_NOT_AVAILABLE: 'rediscover', NOT_COORDINATOR: 'rediscover' },
+  others: 'done',
+};
+
+/** Only what concerns the membership; the rest is the committer's. */
+const COMMIT_FATES: ErrorFates<Fate> = {
+  title: 'OffsetCommit',
+  codes: {
     COORDINATOR_NOT_AVAILABLE: 'rediscover',
     NOT_COORDINATOR: 'rediscover',
-  },
-  // Only what concerns the membership; the rest of the codes is the committer's.
-  OffsetCommit: {
-    COORDINATOR_NOT_AVAILABLE: 'rediscover',
-    NOT_COORDINATOR: 'rediscover',
-    ILLEGAL_GENERATION: 'reset',
-    UNKNOWN_MEMBER_ID: 'forget',
+    ILLEGAL_GENERATION: 'lostGeneration',
+    UNKNOWN_MEMBER_ID: 'lostMember',
     REBALANCE_IN_PROGRESS: 'rejoin',
     FENCED_INSTANCE_ID: 'fatal',
   },
+  others: 'ok',
+};
+
+const FATES = {
+  FindCoordinator: FIND_COORDINATOR_FATES,
+  JoinGroup: JOIN_FATES,
+  SyncGroup: SYNC_FATES,
+  Heartbeat: HEARTBEAT_FATES,
+  OffsetCommit: COMMIT_FATES,
 };
 
 /** What follows from `errorCode` in an answer of `api`. */
 export function verdictOf(api: GroupApi, errorCode: number): Verdict {
   if (errorCode === 0) return 'ok';
-  return listed(api, errorCode) ?? (api === 'OffsetCommit' ? 'ok' : 'retry');
+  const fate = fateOf(FATES[api], errorCode);
+  return fate === 'warn' ? 'retry' : fate;
 }
 
 /** True where the table does not have the code: worth telling, for it belongs to no healthy group. */
 export function isUnexpected(api: GroupApi, errorCode: number): boolean {
-  return errorCode !== 0 && listed(api, errorCode) === undefined;
-}
-
-function listed(api: GroupApi, errorCode: number): Verdict | undefined {
-  const { name } = errorCodeOf(errorCode);
-  return name === 'UNKNOWN_ERROR_CODE' ? undefined : TABLE[api][name];
+  return errorCode !== 0 && fateOf(FATES[api], errorCode) === 'warn';
 }
 
 /** True where no other try can mend what kept a request from being answered. */

@@ -8,7 +8,8 @@
  */
 import type { KafkaError } from '../errors.ts';
 import type { LeaveGroupResponse } from '../protocol/api/leave-group.ts';
-import { describeCode, fatalError, isFinal, verdictOf } from './answers.ts';
+import { fateOf } from '../protocol/error-fates.ts';
+import { describeCode, fatalError, isFinal, LEAVE_FATES, verdictOf } from './answers.ts';
 import { compareStrings } from './assignors/assignor.ts';
 import type { ClassicGroupOptions, GroupAction, GroupEvent, TopicPartition } from './events.ts';
 import { Membership } from './membership.ts';
@@ -276,7 +277,7 @@ export class ClassicGroup {
     if (errorCode === 0) return member.settle('left the group');
     const cause = `LeaveGroup was answered ${describeCode(errorCode)}`;
     // Whatever else it says, we are out: at worst the broker finds out when the session ends.
-    if (verdictOf('LeaveGroup', errorCode) === 'rediscover') member.leaveElsewhere(cause, now);
+    if (fateOf(LEAVE_FATES, errorCode) === 'rediscover') member.leaveElsewhere(cause, now);
     else member.settle(cause);
   }
 

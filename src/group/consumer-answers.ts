@@ -4,8 +4,8 @@
  * nobody knows what a code means that is newer than this table. (Java's consumer gives up for good there.)
  */
 import { type KafkaError, UnsupportedVersionError } from '../errors.ts';
-import type { ErrorName } from '../protocol/error-codes.ts';
 import { ERROR_CODES, errorCodeOf, kafkaErrorOf } from '../protocol/error-codes.ts';
+import { fateOf, type ErrorFates } from '../protocol/error-fates.ts';
 import type { ConsumerGroupOptions, ConsumerSubscription } from './consumer-events.ts';
 
 export type HeartbeatVerdict =
@@ -13,32 +13,36 @@ export type HeartbeatVerdict =
   /** Back off, then the same again, with all its fields. */
   | 'retry'
   /** Back off, then the same again; reads throw the error as long as it stands. */
-  | 'stand'
+  | 'refuse'
   /** Look for the coordinator, then heartbeat at once. */
   | 'rediscover'
   /** The group has gone on without this member: partitions are lost, join again with epoch 0. */
-  | 'fence'
+  | 'lostMember'
   | 'fatal';
 
-const TABLE: Partial<Record<ErrorName, HeartbeatVerdict>> = {
-  COORDINATOR_LOAD_IN_PROGRESS: 'retry',
-  COORDINATOR_NOT_AVAILABLE: 'rediscover',
-  NOT_COORDINATOR: 'rediscover',
-  INVALID_GROUP_ID: 'fatal',
-  UNKNOWN_MEMBER_ID: 'fence',
-  // As Java's newer consumers: the member stays, so that it goes on as soon as somebody adds the missing ACL.
-  TOPIC_AUTHORIZATION_FAILED: 'stand',
-  CLUSTER_AUTHORIZATION_FAILED: 'fatal',
-  GROUP_AUTHORIZATION_FAILED: 'fatal',
-  UNSUPPORTED_VERSION: 'fatal',
-  INVALID_REQUEST: 'fatal',
-  GROUP_ID_NOT_FOUND: 'fatal',
-  GROUP_MAX_SIZE_REACHED: 'fatal',
-  FENCED_INSTANCE_ID: 'fatal',
-  FENCED_MEMBER_EPOCH: 'fence',
-  UNRELEASED_INSTANCE_ID: 'fatal',
-  UNSUPPORTED_ASSIGNOR: 'fatal',
-  INVALID_REGULAR_EXPRESSION: 'fatal',
+export const MEMBER_HEARTBEAT_FATES: ErrorFates<HeartbeatVerdict | 'warn'> = {
+  title: 'ConsumerGroupHeartbeat',
+  codes: {
+    COORDINATOR_LOAD_IN_PROGRESS: 'retry',
+    COORDINATOR_NOT_AVAILABLE: 'rediscover',
+    NOT_COORDINATOR: 'rediscover',
+    INVALID_GROUP_ID: 'fatal',
+    UNKNOWN_MEMBER_ID: 'lostMember',
+    // As Java's newer consumers: the member stays, so that it goes on as soon as somebody adds the missing ACL.
+    TOPIC_AUTHORIZATION_FAILED: 'refuse',
+    CLUSTER_AUTHORIZATION_FAILED: 'fatal',
+    GROUP_AUTHORIZATION_FAILED: 'fatal',
+    UNSUPPORTED_VERSION: 'fatal',
+    INVALID_REQUEST: 'fatal',
+    GROUP_ID_NOT_FOUND: 'fatal',
+    GROUP_MAX_SIZE_REACHED: 'fatal',
+    FENCED_INSTANCE_ID: 'fatal',
+    FENCED_MEMBER_EPOCH: 'lostMember',
+    UNRELEASED_INSTANCE_ID: 'fatal',
+    UNSUPPORTED_ASSIGNOR: 'fatal',
+    INVALID_REGULAR_EXPRESSION: 'fatal',
+  },
+  others: 'warn',
 };
 
 /** What follows from a heartbeat's `errorCode`. @param isMember the heartbeat was one of a member, not one that joins */
@@ -46,18 +50,14 @@ export function heartbeatVerdict(errorCode: number, isMember: boolean): Heartbea
   if (errorCode === 0) return 'ok';
   const { name } = errorCodeOf(errorCode);
   // The whole group was deleted, and this member with it. On joining it means a group that is there but of another kind.
-  if (name === 'GROUP_ID_NOT_FOUND' && isMember) return 'fence';
-  return listed(errorCode) ?? 'retry';
+  if (name === 'GROUP_ID_NOT_FOUND' && isMember) return 'lostMember';
+  const fate = fateOf(MEMBER_HEARTBEAT_FATES, errorCode);
+  return fate === 'warn' ? 'retry' : fate;
 }
 
 /** True where the table does not have the code: worth telling, for it belongs to no healthy group. */
 export function isUnexpectedHeartbeat(errorCode: number): boolean {
-  return errorCode !== 0 && listed(errorCode) === undefined;
-}
-
-function listed(errorCode: number): HeartbeatVerdict | undefined {
-  const { name } = errorCodeOf(errorCode);
-  return name === 'UNKNOWN_ERROR_CODE' ? undefined : TABLE[name];
+  return errorCode !== 0 && fateOf(MEMBER_HEARTBEAT_FATES, errorCode) === 'warn';
 }
 
 const WHO_CAN =

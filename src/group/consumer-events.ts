@@ -99,8 +99,8 @@ export type ConsumerGroupAction =
     }
   /** The broker has raised the member epoch: what commits must carry from now on. Nothing else has changed. */
   | { type: 'epochChanged'; generation: number; memberId: string }
-  /** The broker refuses this member what a person has to permit first. It is asked again with back-off, and says so again. */
-  | { type: 'obstacle'; error: KafkaError }
+  /** The broker refuses this member what a person has to permit first. It is asked again with back-off, and says so again; `null` once it no longer does. */
+  | { type: 'obstacle'; error: KafkaError | null }
   /** A broker said what belongs to no healthy group. It is tried again with back-off; told once until that has worked. */
   | { type: 'trouble'; error: KafkaError }
   /** Fatal: the error is the application's; the machine stays `fatal`. */

@@ -31,6 +31,8 @@ export class ConsumerMembership {
   /** After being thrown out; a member that is taken in and thrown out again and again must not spin. */
   readonly rejoinBackOff: BackOff;
   readonly troubles = new Troubles();
+  /** An `obstacle` stands. */
+  isRefused = false;
   goal: ConsumerGoal = 'unsubscribed';
   identity: MemberIdentity;
   subscription: ConsumerSubscription = { topics: [], regex: null };

@@ -89,7 +89,8 @@ export class ConsumerStanding {
     switch (verdict) {
       case 'ok':
         return this.#onAlive(response, pending, now);
-      case 'stand':
+      case 'refuse':
+        member.isRefused = true;
         member.emit({ type: 'obstacle', error: error() });
         member.heartbeatAt = now + member.retryBackOff.next();
         return;
@@ -100,7 +101,7 @@ export class ConsumerStanding {
       case 'rediscover':
         member.heartbeatAt = now;
         return member.loseCoordinator(cause, now);
-      case 'fence':
+      case 'lostMember':
         return member.throwOut(cause, now);
       case 'fatal':
         return member.fail(error());
@@ -118,6 +119,8 @@ export class ConsumerStanding {
     const { memberId, memberEpoch, heartbeatIntervalMs, assignment } = response;
     member.search.confirm();
     member.troubles.over('ConsumerGroupHeartbeat');
+    if (member.isRefused) member.emit({ type: 'obstacle', error: null });
+    member.isRefused = false;
     member.retryBackOff.reset();
     if (!sent.isJoin) member.rejoinBackOff.reset();
     if (heartbeatIntervalMs > 0) member.heartbeatIntervalMs = heartbeatIntervalMs;

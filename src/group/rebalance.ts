@@ -46,20 +46,20 @@ export class Rebalance {
     const cause = `JoinGroup was answered ${describeCode(errorCode)}`;
     if (member.state === 'leaving') {
       // What `leave` waited for: whoever has a member id by now is to give it back.
-      if (memberId === '' || (verdict !== 'ok' && verdict !== 'take-member-id')) return member.settle(cause);
+      if (memberId === '' || (verdict !== 'ok' && verdict !== 'takeMemberId')) return member.settle(cause);
       member.identity = { ...NO_IDENTITY, memberId };
       return member.sendLeave();
     }
     // Most of these belong to a healthy group now and then (a coordinator that loads, a generation that has passed).
-    if (verdict !== 'ok') member.log(verdict === 'take-member-id' ? 'debug' : 'info', cause);
+    if (verdict !== 'ok') member.log(verdict === 'takeMemberId' ? 'debug' : 'info', cause);
     switch (verdict) {
       case 'ok':
         return this.#onJoined(response, now);
       case 'rediscover':
         return member.loseCoordinator(cause, now);
-      case 'forget':
+      case 'lostMember':
         return member.throwOut(false, cause, now);
-      case 'take-member-id':
+      case 'takeMemberId':
         member.identity = { ...NO_IDENTITY, memberId };
         member.joinAt = now + member.joinBackOff.nextAfterFreeTry();
         return;
@@ -68,7 +68,7 @@ export class Rebalance {
         member.joinAt = now + member.joinBackOff.next();
         return;
       case 'rejoin':
-      case 'reset':
+      case 'lostGeneration':
       case 'fatal':
         return member.fail(fatalError('JoinGroup', errorCode, member.options));
       default:
@@ -160,10 +160,10 @@ export class Rebalance {
       case 'rediscover':
         member.prepare(cause);
         return member.loseCoordinator(cause, now);
-      case 'reset':
-      case 'forget':
-        return member.throwOut(verdict === 'reset', cause, now);
-      case 'take-member-id':
+      case 'lostGeneration':
+      case 'lostMember':
+        return member.throwOut(verdict === 'lostGeneration', cause, now);
+      case 'takeMemberId':
       case 'fatal':
         return member.fail(fatalError('SyncGroup', errorCode, member.options));
       default:

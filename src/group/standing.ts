@@ -53,10 +53,10 @@ export class Standing {
         return member.heartbeats.retryAt(now + member.heartbeatBackOff.next());
       case 'rediscover':
         return member.loseCoordinator(cause, now);
-      case 'reset':
-      case 'forget':
-        return member.throwOut(verdict === 'reset', cause, now);
-      case 'take-member-id':
+      case 'lostGeneration':
+      case 'lostMember':
+        return member.throwOut(verdict === 'lostGeneration', cause, now);
+      case 'takeMemberId':
       case 'fatal':
         return member.fail(fatalError(api, errorCode, member.options));
       default:

@@ -367,7 +367,8 @@ describe('errors', () => {
       expect(rig.group.owned).toHaveLength(state === 'stable' ? 2 : 0);
     }
     rig.answer();
-    expect(rig.types).toEqual(state === 'stable' ? [] : ['epochChanged', 'assign']);
+    expect(rig.last('obstacle').error).toBeNull();
+    expect(rig.types).toEqual(['obstacle', ...(state === 'stable' ? [] : ['epochChanged', 'assign'])]);
     expect(rig.group.state).toBe('stable');
   });
 
