@@ -253,7 +253,7 @@ describe('the time of close(), shared out', () => {
     const host = {
       delivery: { hasInHand, partitions: [], abandonWork: () => undefined, remove: () => undefined },
       reading: { isPollInHand: false, end: () => undefined, abandon: () => undefined },
-      rebalances: { handChanged: () => undefined, close: () => undefined },
+      rebalances: { closing: () => undefined, handChanged: () => undefined, close: () => undefined },
       commits: {
         beforeClose: commit,
         beforeRevocation: (_: unknown, by: number) => commit(by),
