@@ -90,8 +90,10 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
   }
 
   /**
-   * Reads these partitions, all of them and without a group: nobody else is told. Replaces what was assigned before.
-   * With a groupId offsets can be committed, and reading begins at those.
+   * Reads these partitions, all of them and without a group: nobody else is told. Replaces what was
+   * assigned before; what stays, and is given no offset, goes on where it is, paused or not. With a
+   * groupId offsets can be committed, and reading begins at those. Begins when the group is left,
+   * where `unsubscribe()` was called just before.
    *
    * @throws ConfigError after `subscribe`
    */
@@ -108,7 +110,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     this.#session.assign(list);
   }
 
-  /** The partitions that are read now. */
+  /** The partitions that are read now; in `onRevoked` and `onLost` also those that are being given back. */
   assignment(): TopicPartition[] {
     return this.#session.assigned.map(named);
   }
@@ -260,7 +262,7 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     return this.#session.lookups.offsetsForTimes(check.partitionsAtTime(partitions, 'offsetsForTimes()'));
   }
 
-  /** The next offset to be handed out, once it is looked up. Bounded by `defaultApiTimeoutMs`. */
+  /** The next offset to be handed out; looked up first, where it is not known. Bounded by `defaultApiTimeoutMs`. */
   async position(partition: TopicPartition): Promise<number> {
     return this.#session.position(check.topicPartition(partition, 'position()'));
   }

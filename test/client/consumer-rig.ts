@@ -38,7 +38,7 @@ export function consumerOf(kafka: ScriptedKafka | number, { isAlone = false, ...
 }
 
 export async function soon(condition: () => boolean, what: string): Promise<void> {
-  await until(condition, { what, timeoutMs: 5000, intervalMs: 5 });
+  await until(condition, { what, timeoutMs: 15_000, intervalMs: 5 });
 }
 
 /** How long it takes. */
