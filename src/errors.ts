@@ -77,25 +77,41 @@ export class ProtocolError extends KafkaError {
 /** A response longer than `receiveMessageMaxBytes`: refused before a byte of it is read. */
 export class FrameTooLargeError extends ProtocolError {}
 
-/** Records that fail their CRC or make no sense. The good batches before them were delivered; the application may seek past. */
+/**
+ * A batch that cannot be opened, or a record in it that makes no sense. The good records before it were delivered.
+ * Nothing after it is, until the application has decided: `consumer.seek(error, error.nextOffset)` goes past it in one
+ * step. Retriable where the bytes may have been damaged on their way: the next read fetches them again.
+ */
 export class CorruptRecordError extends KafkaError {
-  readonly topic: string | null;
+  /** Empty where it is not known. */
+  readonly topic: string;
   readonly partition: number;
   /** Base offset of the batch, as far as it can be told; −1 otherwise. */
   readonly offset: number;
+  /** The offset after the batch, where reading goes on without it; −1 where its header does not tell. */
+  readonly nextOffset: number;
   /** Byte position within the partition's record bytes; −1 where unknown. */
   readonly position: number;
 
   constructor(
     message: string,
-    where: { topic?: string | null; partition?: number; offset?: number; position?: number } = {},
+    where: { topic?: string; partition?: number; offset?: number; nextOffset?: number; position?: number } = {},
     options: KafkaErrorOptions = {},
   ) {
     super(message, { code: 2, ...options });
-    this.topic = where.topic ?? null;
+    this.topic = where.topic ?? '';
     this.partition = where.partition ?? -1;
     this.offset = where.offset ?? -1;
+    this.nextOffset = where.nextOffset ?? -1;
     this.position = where.position ?? -1;
+  }
+
+  /** The same with another offset to go on at. */
+  goingOnAt(nextOffset: number): CorruptRecordError {
+    const { topic, partition, offset, position, code, name, retriable, cause } = this;
+    const api = this.api === null ? {} : { api: this.api };
+    const options = { code, name, retriable, cause, ...api };
+    return new CorruptRecordError(this.message, { topic, partition, offset, nextOffset, position }, options);
   }
 }
 

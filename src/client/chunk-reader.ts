@@ -1,3 +1,4 @@
+import { CorruptRecordError } from '../errors.ts';
 import type { FetchedRecords } from '../fetch/partition.ts';
 import { TransactionFilter } from '../fetch/transactions.ts';
 import { WireBatch, WireBatchReader, type RecordContext } from '../protocol/record-batch.ts';
@@ -36,6 +37,7 @@ export class ChunkReader implements FrameTenant {
   readonly epoch: number;
   /** The position after the last batch. */
   readonly nextOffset: number;
+  readonly #highWatermark: number;
   readonly #context: RecordContext;
   readonly #options: OpenOptions;
   readonly #events: ChunkEvents;
@@ -49,6 +51,7 @@ export class ChunkReader implements FrameTenant {
     this.epoch = epoch;
     this.#context = { topic: records.topic, partition: records.partition }; // not `records`, which keeps the frame
     this.nextOffset = records.nextOffset;
+    this.#highWatermark = records.highWatermark;
     this.#options = options;
     this.#events = events;
     this.#bytes = records.bytes;
@@ -88,9 +91,17 @@ export class ChunkReader implements FrameTenant {
   /**
    * The next step; `null` at the end, and while `isWaiting`.
    * @param position records before it are not wanted
-   * @throws CorruptRecordError, or KafkaError for a codec that is not there
+   * @throws CorruptRecordError for a batch that cannot be opened; the next call goes on after it
    */
   next(position: number): ChunkStep | null {
+    try {
+      return this.#next(position);
+    } catch (error) {
+      throw this.#bounded(error);
+    }
+  }
+
+  #next(position: number): ChunkStep | null {
     if (this.#opening !== null) return this.#takeOpened(this.#opening);
     const batch = this.#ahead ?? this.#reader.next();
     this.#ahead = null;
@@ -102,6 +113,19 @@ export class ChunkReader implements FrameTenant {
       return opening.isSettled ? this.#takeOpened(opening) : null; // one that cannot even begin is settled at once
     }
     return { source: openBatch(batch, this.#context, this.#options), nextOffset };
+  }
+
+  /** The end of a damaged batch may be what is damaged: nobody may go past the next batch, or the end of the log, by it. */
+  #bounded(error: unknown): unknown {
+    if (!(error instanceof CorruptRecordError)) return error;
+    let end = this.#highWatermark;
+    try {
+      const next = new WireBatchReader(this.#bytes, this.#context, this.#reader.position).next();
+      if (next?.isLegacy === false) end = next.baseOffset;
+    } catch {
+      // what comes after it is damaged as well
+    }
+    return end >= 0 && error.nextOffset > end ? error.goingOnAt(end > error.offset ? end : -1) : error;
   }
 
   #takeOpened(opening: Opening): ChunkStep | null {

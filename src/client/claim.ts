@@ -90,9 +90,9 @@ export class PartitionClaim<K, V> implements Claim<K, V> {
   #iterator<T>(take: () => T | undefined): AsyncIterableIterator<T, undefined> {
     return {
       next: () => this.#next(take),
-      // As in a loop over the consumer: nobody can tell why it was left, so what was in hand is not finished.
+      // As in a loop over the consumer: what was in hand is not finished, and the next loop begins with it.
       return: () => {
-        this.delivery.isInHand = false;
+        this.delivery.rewind();
         return Promise.resolve({ done: true, value: undefined });
       },
       [Symbol.asyncIterator]() {

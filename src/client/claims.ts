@@ -171,7 +171,9 @@ export class Claims<K, V> implements Worker<K, V> {
     } catch (error) {
       // A loop that gives up because its claim has ended has not failed.
       if (!claim.hasEnded || !isAbort(error)) {
-        const where = { topic, partition, offset: delivery.position - 1 };
+        // A loop that was left has given back what it held; else that is the record before the position.
+        const offset = delivery.isInHand ? delivery.position - 1 : delivery.position;
+        const where = { topic, partition, offset };
         const failure = handlerError('consume() has failed for', where, error);
         // After the end of its claim it stops nothing that goes on: what is assigned next is read.
         if (!claim.hasEnded) claim.failure = { error: failure, since: performance.now() };
@@ -180,7 +182,7 @@ export class Claims<K, V> implements Worker<K, V> {
       }
     }
     claim.isDone = true;
-    delivery.isInHand = false;
+    delivery.letGo();
     claim.onDone();
     const goesOn = [...this.#claims.values()].some(({ isDone, hasEnded }) => !isDone && !hasEnded);
     if (claim.failure !== null && (this.#options.stopOnError === 'all' || !goesOn)) this.#finish();

@@ -23,6 +23,7 @@ import type { ListedTopic } from './port.ts';
 import type { RebalanceListener } from './rebalances.ts';
 import type { RecordBatch } from './record-batch.ts';
 import { Session } from './session.ts';
+import { streamOf } from './stream.ts';
 import type { SubscriptionPattern } from './subscription-pattern.ts';
 import type { Unfinished } from './unfinished.ts';
 import { validateOptions } from './validate.ts';
@@ -115,15 +116,35 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     return this.#session.assigned.map(named);
   }
 
-  /** Record by record; ends after `close()`. The record in hand is finished when the loop asks for the next one. */
+  /**
+   * Record by record; ends after `close()`. The record in hand is finished when the loop asks for the next one. After `break`,
+   * or an error in the loop, it is not finished: the next loop begins with it. One loop at a time.
+   *
+   * Do not put a stream around it: `Readable.from(consumer)` asks for records ahead of whoever reads the stream, so they count
+   * as finished, and are committed, before anybody has handled them. `consumer.stream()` does not; or mark by
+   * yourself, with `enableAutoOffsetStore: false` and `markConsumed(record)`.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<KafkaRecord<K, V>, undefined> {
-    return this.#iterator(() => this.#session.reading.nextRecord());
+    return this.#session.reading.records();
   }
 
-  /** The fast path: up to `maxPollRecords` records of one partition at a time; ends after `close()`. */
+  /**
+   * The fast path: up to `maxPollRecords` records of one partition at a time; ends after `close()`. The batch in hand is finished
+   * when the loop asks for the next one. After `break`, or an error in the loop, it comes again, whole: what is done of it
+   * `commit(record)` or `markConsumed(record)` can tell before.
+   */
   batches(): AsyncIterableIterator<RecordBatch<K, V>, undefined> {
-    const { maxPollRecords } = this.#session.settings;
-    return this.#iterator(() => this.#session.reading.nextBatch(maxPollRecords));
+    return this.#session.reading.batches(this.#session.settings.maxPollRecords);
+  }
+
+  /**
+   * The records as a web `ReadableStream`, which reads nothing ahead: a record is finished when the reader takes the one after
+   * it. `cancel()`, or leaving `for await` over the stream, gives the record in hand back. `pipeTo()` a sink takes the next when
+   * `write()` of the last has ended. What stands between (`pipeThrough`, `tee`, `Readable.fromWeb`) takes records ahead of the
+   * sink: there mark by yourself, with `enableAutoOffsetStore: false` and `markConsumed(record)`.
+   */
+  stream(): ReadableStream<KafkaRecord<K, V>> {
+    return streamOf(this.#session.reading.records());
   }
 
   /**
@@ -335,21 +356,6 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  #iterator<T>(next: () => Promise<IteratorResult<T, undefined>>): AsyncIterableIterator<T, undefined> {
-    const { reading } = this.#session;
-    return {
-      next,
-      // `break`, or an error in the loop: nobody can tell which, so what was in hand is not finished.
-      return: () => {
-        reading.abandon();
-        return Promise.resolve({ done: true, value: undefined });
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
   }
 }
 

@@ -2,7 +2,8 @@ import type { OffsetToCommit } from '../commit/committer.ts';
 import type { KafkaError } from '../errors.ts';
 import { partitionKey, type FetchedRecords, type TopicPartition } from '../fetch/partition.ts';
 import type { KafkaRecord } from '../protocol/record.ts';
-import { PartitionDelivery, type DeliveryOptions } from './partition-delivery.ts';
+import type { DeliveryOptions } from './delivery-options.ts';
+import { PartitionDelivery } from './partition-delivery.ts';
 import type { RecordBatch } from './record-batch.ts';
 
 /** Is told what it must know of the partitions that it works on. */
@@ -213,8 +214,25 @@ export class Delivery<K, V> {
 
   /** The application has let go of what it has without finishing it. */
   abandonInHand(): void {
-    for (const delivery of this.#inHand.slice(0, this.#inHandCount)) delivery.isInHand = false;
+    for (const delivery of this.#inHand.slice(0, this.#inHandCount)) delivery.letGo();
     this.#inHandCount = 0;
+  }
+
+  /** The same, and it comes again, before anything else. */
+  rewindInHand(): void {
+    const inHand = this.#inHand.slice(0, this.#inHandCount);
+    this.#inHandCount = 0;
+    for (const delivery of inHand) {
+      delivery.rewind();
+      if (delivery.hasSomething) this.#putFirst(delivery);
+    }
+  }
+
+  /** What `current` has failed with was not thrown on: it is at the next read, before anybody else's turn. */
+  keepFailure(): void {
+    const failed = this.#current;
+    failed?.keepFailure();
+    if (failed !== null) this.#putFirst(failed);
   }
 
   /** Nobody waits any more for what works on records. */
@@ -342,6 +360,13 @@ export class Delivery<K, V> {
       this.#line.push(delivery);
     }
     this.#onAvailable();
+  }
+
+  #putFirst(delivery: PartitionDelivery<K, V>): void {
+    this.#leave(delivery);
+    this.#enter(delivery);
+    if (!delivery.isQueued) return; // paused, or read by somebody alone
+    this.#line = [delivery, ...this.#line.filter((each) => each !== delivery)];
   }
 
   #leave(delivery: PartitionDelivery<K, V>): void {

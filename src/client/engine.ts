@@ -236,6 +236,12 @@ export class Engine implements EnginePort, EngineContext {
         for (const { topic, partition } of command.partitions) this.#commits.committer.positioned(topic, partition);
         fetcher.start(command.partitions);
         return;
+      case 'refetch':
+        this.#fetches.refetch(command, now);
+        return;
+      case 'halt':
+        this.#fetches.halt(command);
+        return;
       case 'stop':
         fetcher.stop(command.partitions);
         return;

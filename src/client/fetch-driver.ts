@@ -48,6 +48,17 @@ export class FetchDriver {
     return this.fetcher.release(topic, partition, epoch, bytes);
   }
 
+  refetch({ topic, partition, epoch, offset, attempt }: EngineCommand & { type: 'refetch' }, now: number): void {
+    this.fetcher.start([{ topic, partition, epoch, startAt: offset }]);
+    const state = this.fetcher.get(topic, partition);
+    if (state !== undefined && attempt >= 0) this.fetcher.backOff(state, attempt, now);
+  }
+
+  halt({ topic, partition, epoch }: EngineCommand & { type: 'halt' }): void {
+    const state = this.fetcher.get(topic, partition);
+    if (state?.epoch === epoch) state.stage = 'failed';
+  }
+
   measure(): MeasuredPartition[] {
     const now = this.#engine.now();
     return [...this.fetcher.partitions].map((state) => {

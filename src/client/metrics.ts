@@ -78,6 +78,8 @@ export interface ConsumerMetrics {
   /** Of all partitions whose lag is known. */
   lag: number;
   bufferedBytes: number;
+  /** Batches that could not be opened and were passed over, with `onCorruptBatch: 'skip'`. A counter. */
+  skippedBatches: number;
   partitions: PartitionMetrics[];
   brokers: BrokerMetrics[];
 }
@@ -96,6 +98,7 @@ export class Metrics<K, V> {
     rebalanceMs: 0,
     lastRebalanceMs: null,
   };
+  #skippedBatches = 0;
   #measured: Measured = { type: 'measured', partitions: [], brokers: [], groupState: null, failure: null };
 
   constructor(
@@ -123,6 +126,11 @@ export class Metrics<K, V> {
   #groupOf({ groupState, failure }: Measured): GroupMetrics | null {
     if (this.#groupId === null || groupState === null) return null;
     return { groupId: this.#groupId, ...this.#membership(), state: groupState, failure, ...this.#rebalances };
+  }
+
+  /** A batch that could not be opened. */
+  passedOver(): void {
+    this.#skippedBatches++;
   }
 
   onMeasured(event: Measured): void {
@@ -167,6 +175,7 @@ export class Metrics<K, V> {
       group: this.#groupOf(this.#measured),
       lag: partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0),
       bufferedBytes: partitions.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
+      skippedBatches: this.#skippedBatches,
       partitions,
       brokers: brokers.map((broker) => ({ ...broker })),
     };

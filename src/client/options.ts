@@ -63,6 +63,14 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
    * read: the partition's end is then its last stable offset (KIP-98). Default `'read_uncommitted'`.
    */
   isolationLevel?: 'read_uncommitted' | 'read_committed';
+  /**
+   * samsa's own: what becomes of a batch that cannot be opened, or has a record that makes no sense. `'fail'`: what lies
+   * before it is delivered, then every read throws a `CorruptRecordError`, and nothing after it is delivered or committed
+   * until `consumer.seek(error, error.nextOffset)` or another seek. `'skip'`: the rest of the batch is passed over, told as
+   * an `error` event, and counted in `metrics().skippedBatches`. A batch whose header says nothing that can be trusted is
+   * an error also then. With both, a batch that fails its CRC is fetched again first, three times. Default `'fail'`.
+   */
+  onCorruptBatch?: 'fail' | 'skip';
   /** Verify the CRC of every batch. Default true. */
   checkCrcs?: boolean;
   /**

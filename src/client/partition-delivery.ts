@@ -1,68 +1,29 @@
-import { PartitionLedger } from '../commit/ledger.ts';
 import { toKafkaError, type KafkaError } from '../errors.ts';
-import type { FetchedRecords, TopicPartition } from '../fetch/partition.ts';
-import type { OpenOptions } from '../protocol/open-batch.ts';
+import type { FetchedRecords } from '../fetch/partition.ts';
 import { RecordCursor } from '../protocol/record-cursor.ts';
-import type { Deserializers, KafkaRecord, RecordSource } from '../protocol/record.ts';
+import type { KafkaRecord, RecordSource } from '../protocol/record.ts';
 import { ChunkReader, type ChunkStep } from './chunk-reader.ts';
-import type { Frames } from './frames.ts';
-import { RecordBatch, type RecordSlice } from './record-batch.ts';
+import { DamagePolicy } from './damage.ts';
+import type { DeliveryOptions } from './delivery-options.ts';
+import { Rewound, soundPart, type RecordSlice } from './handed.ts';
+import { PartitionBuffer } from './partition-buffer.ts';
+import { PartitionStanding } from './partition-standing.ts';
+import { RecordBatch } from './record-batch.ts';
 
-export interface DeliveryOptions extends OpenOptions {
-  deserializers: Deserializers;
-  /** Of all partitions. */
-  frames: Frames<ChunkReader>;
-  /** Bytes of a chunk are used up or dropped. */
-  release: (partition: TopicPartition & { epoch: number }, bytes: number) => void;
-}
-
-/** The position was reset while records fetched before it were still to be handed out: reading goes on there after them. */
-interface Jump {
-  readonly offset: number;
-}
+const NOTHING_HANDED: readonly RecordSlice[] = [];
 
 /**
  * One assigned partition on the application's side: the received bytes in their order, the position within them, and
  * what is in the application's hands. Batches are opened one by one, when the application gets to them.
  */
-export class PartitionDelivery<K, V> implements TopicPartition {
-  readonly topic: string;
-  readonly partition: number;
-  readonly ledger = new PartitionLedger();
-  epoch: number;
-  /** The next offset to hand out; −1 while it is being looked up. */
-  position = -1;
-  /** Leader epoch of the last batch that was handed out. */
-  leaderEpoch = -1;
-  highWatermark = -1;
-  /** Where the partition ended when it was last fetched, by isolation level. */
-  endOffset = -1;
-  isPaused = false;
-  /** Assigned, with its `onAssigned` still to return: nothing is handed out yet. */
-  isStarting = false;
-  /** Being revoked: nothing is handed out any more. */
-  isBlocked = false;
-  /** The application holds records of it that it has not finished. */
-  isInHand = false;
-  /** Handlers that work on records of it. */
-  running = 0;
-  /** Nothing is handed out for now: its handlers are busy, or one has failed. Not the application's `pause`. */
-  isHeld = false;
-  /** Where somebody reads this partition alone: there may be something new. It is in no line then. */
-  onReady: (() => void) | null = null;
-  /** What `ledger.end` takes for the record that was handed out last. */
-  lastTicket = -1;
-  /** Waits in the delivery's line of those that have something to hand out. */
-  isQueued = false;
-  /** `partitionEnd` was said and no record has come since. */
-  isEndReported = false;
-  /** Thrown when all that was fetched before it is handed out, at every read until a seek. */
-  failure: KafkaError | null = null;
-  /** What the broker refuses of it at the moment, and is asked again; null for nothing. */
-  refusal: KafkaError | null = null;
-  #options: DeliveryOptions;
-  #onOpened: () => void;
-  #chunks: (ChunkReader | Jump)[] = [];
+export class PartitionDelivery<K, V> extends PartitionStanding {
+  readonly #options: DeliveryOptions;
+  readonly #buffer: PartitionBuffer;
+  readonly #damage: DamagePolicy;
+  /** The engine fetches nothing more: what comes all the same is dropped. */
+  #isHalted = false;
+  /** What the application holds, where that came as batches. */
+  #handed: readonly RecordSlice[] = NOTHING_HANDED;
   /** A batch is being put together for the application, which has finished nothing of it. */
   #isTaking = false;
   #source: RecordSource | null = null;
@@ -73,45 +34,37 @@ export class PartitionDelivery<K, V> implements TopicPartition {
 
   /** @param onOpened there is something to hand out, which was being decompressed */
   constructor(topic: string, partition: number, epoch: number, options: DeliveryOptions, onOpened: () => void) {
-    this.topic = topic;
-    this.partition = partition;
-    this.epoch = epoch;
+    super(topic, partition, epoch);
     this.#options = options;
-    this.#onOpened = onOpened;
+    this.#damage = new DamagePolicy(options.damage.policy);
+    this.#buffer = new PartitionBuffer({
+      ...options,
+      release: (epoch, bytes) => options.release({ topic, partition, epoch }, bytes),
+      onOpened,
+      onMoved: (left, copy) => this.#move(left, copy),
+    });
   }
 
   /** Something to hand out: records, or the failure after them. */
   get hasSomething(): boolean {
     if (this.#source !== null) return true;
-    const first = this.#chunks[0];
-    if (first instanceof ChunkReader && first.isWaiting) return false;
-    return first !== undefined || this.failure !== null;
+    return !this.#buffer.isWaiting && (!this.#buffer.isEmpty || this.failure !== null);
   }
 
   /** All that the broker had when it was last asked is handed out. */
   get isAtEnd(): boolean {
-    return (
-      this.#source === null &&
-      this.#chunks.length === 0 &&
-      this.position >= 0 &&
-      this.position >= this.endOffset &&
-      this.endOffset >= 0
-    );
+    const { position, endOffset } = this;
+    return this.#source === null && this.#buffer.isEmpty && position >= 0 && endOffset >= 0 && position >= endOffset;
   }
 
   add(records: FetchedRecords): void {
     this.highWatermark = records.highWatermark;
     this.endOffset = records.endOffset;
+    const { topic, partition, epoch, bytes } = records;
     // Without bytes only the high watermark is news: records before `nextOffset` may still be waiting here.
-    if (records.bytes.length === 0) return;
-    const added = new ChunkReader(records, this.epoch, this.#options, {
-      onOpened: (chunk) => {
-        if (this.#chunks[0] === chunk) this.#onOpened(); // else dropped meanwhile
-      },
-      onMoved: (left, copy) => this.#move(left, copy),
-    });
-    this.#chunks.push(added);
-    this.#options.frames.moveIn(added);
+    if (bytes.length === 0) return;
+    if (this.#isHalted) return this.#options.release({ topic, partition, epoch }, bytes.length);
+    this.#buffer.add(records);
     this.isEndReported = false;
   }
 
@@ -120,10 +73,8 @@ export class PartitionDelivery<K, V> implements TopicPartition {
    * committed, so that a restart begins there too (as in Java). What was fetched before a reset is handed out first.
    */
   startAt(offset: number, isReset: boolean): void {
-    if (this.#source !== null || this.#chunks.length > 0) {
-      this.#chunks.push({ offset });
-      return;
-    }
+    if (this.#isHalted) return;
+    if (this.#source !== null || !this.#buffer.isEmpty) return this.#buffer.jump(offset);
     this.#jumpTo(offset);
     if (!isReset) this.ledger.committed = offset;
   }
@@ -131,24 +82,19 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   /** After a seek: nothing that was fetched or handed out before counts any more. */
   restart(epoch: number, position: number): void {
     this.drop();
-    this.epoch = epoch;
-    this.position = position;
-    this.leaderEpoch = -1;
-    this.highWatermark = -1;
-    this.endOffset = -1;
-    this.isInHand = false;
-    this.isHeld = false;
-    this.isEndReported = false;
-    this.failure = null;
-    this.refusal = null;
-    // The application says where it stands: that is what is committed next, also when that is back (as in Java).
-    this.ledger.restart(position);
+    this.letGo();
+    this.standAt(epoch, position);
+    this.#isHalted = false;
+    this.#damage.reset();
   }
 
   /** Forgets what is buffered. */
   drop(): void {
-    for (const chunk of this.#chunks) if (chunk instanceof ChunkReader) this.#release(chunk);
-    this.#chunks = [];
+    this.#buffer.drop();
+    this.#closeSource();
+  }
+
+  #closeSource(): void {
     this.#source = null;
     this.#cursor = null;
     this.#cut = null;
@@ -157,7 +103,40 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   /** What was handed out is done, unless that is said for each record by itself. */
   finish(): void {
     this.isInHand = false;
+    if (this.#handed !== NOTHING_HANDED) this.#handed = NOTHING_HANDED;
     if (!this.ledger.isTracking) this.ledger.finish(this.position, this.leaderEpoch);
+  }
+
+  /** The application has let go of what it holds without finishing it. */
+  letGo(): void {
+    this.isInHand = false;
+    this.#handed = NOTHING_HANDED;
+  }
+
+  /** As `letGo`, and what is not finished of it comes again: from what is here, or else from the broker. */
+  rewind(): void {
+    if (!this.isInHand) return;
+    const handed = this.#handed;
+    this.letGo();
+    const to = this.isBlocked ? -1 : this.#unfinishedFrom(handed);
+    if (to < 0 || to >= this.position) return;
+    const upTo = this.position;
+    const open = this.#source;
+    const rewound = handed.map((slice) => new Rewound(slice.source, slice.at, slice.index, slice.nextOffset, upTo));
+    if (open !== null && handed.at(-1)?.source !== open)
+      rewound.push(new Rewound(open, open.start, 0, this.#sourceNextOffset, upTo));
+    this.#closeSource();
+    this.position = to;
+    if (rewound.length > 0) this.#buffer.putBack(rewound);
+    else this.#refetch(-1);
+  }
+
+  /** The oldest offset of what was handed out last that is neither finished nor marked; −1 for none. */
+  #unfinishedFrom(handed: readonly RecordSlice[]): number {
+    if (this.ledger.isTracking && !this.ledger.takeBack(this.lastTicket)) return -1;
+    // Without batches it was one record, the one before the position.
+    const first = handed[0]?.from ?? this.position - 1;
+    return this.ledger.isTracking ? first : Math.max(first, this.ledger.finished);
   }
 
   /** @throws CorruptRecordError, or what is in `failure` */
@@ -165,10 +144,16 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     for (;;) {
       const cursor = this.#cursor;
       if (cursor === null) {
-        if (!this.#open()) return undefined;
+        if (!this.#open()) return this.#nothing();
         continue;
       }
-      const record = cursor.next();
+      let record: KafkaRecord<K, V> | undefined;
+      try {
+        record = cursor.next();
+      } catch (error) {
+        this.#onDamage(error);
+        continue;
+      }
       if (record !== undefined) {
         const { offset } = record;
         this.position = offset + 1;
@@ -182,41 +167,89 @@ export class PartitionDelivery<K, V> implements TopicPartition {
   /** `maxRecords` if there are so many, else what there is. @throws CorruptRecordError, or what is in `failure` */
   nextBatch(maxRecords: number): RecordBatch<K, V> | undefined {
     try {
-      return this.#takeBatch(maxRecords);
+      return this.#takeBatch(maxRecords) ?? this.#nothing();
     } finally {
       this.#isTaking = false;
     }
   }
 
+  /** Others come first: what it has failed with is thrown at the next read. */
+  keepFailure(): void {
+    this.#damage.exhaust();
+  }
+
+  /** There is nothing to hand out. @throws what the partition has failed with */
+  #nothing(): undefined {
+    const { failure } = this;
+    if (failure === null || !this.#buffer.isEmpty) return undefined;
+    const attempt = this.#damage.nextRefetch(failure);
+    if (attempt >= 0) return this.#refetch(attempt);
+    this.#damage.thrown();
+    throw failure;
+  }
+
   #takeBatch(maxRecords: number): RecordBatch<K, V> | undefined {
     const slices: RecordSlice[] = [];
+    const begin = this.position;
     let count = 0;
     while (count < maxRecords) {
       this.#isTaking = count > 0;
-      try {
-        if (this.#cursor === null && !this.#open()) break;
-      } catch (error) {
-        if (count === 0) throw error;
-        break; // the good batches before it first; it is thrown at the next call
-      }
+      if (this.#cursor === null && !this.#open()) break;
       const cursor = this.#cursor;
       const source = this.#source;
       if (cursor === null || source === null) break;
       const { at, index } = cursor;
       const taken = Math.min(source.count - index, maxRecords - count);
-      const slice: RecordSlice = { source, at, index, count: taken, endAt: -1 };
-      if (index + taken < source.count) this.#leaveAt(slice, cursor);
-      if (taken > 0) slices.push(slice);
-      count += taken;
-      this.#isTaking = count > 0;
-      if (index + taken === source.count) this.#close();
+      const place = { at, index, from: this.position, nextOffset: this.#sourceNextOffset };
+      let slice: RecordSlice = { source, ...place, count: taken, endAt: -1, isDamaged: false };
+      if (index + taken < source.count) {
+        try {
+          this.#leaveAt(slice, cursor);
+        } catch (error) {
+          const sound = soundPart(slice);
+          slice = sound.slice;
+          this.position = sound.nextOffset;
+          this.#isTaking = true; // what is passed over counts once that what comes before it is finished
+          this.#onDamage(error);
+        }
+      } else this.#isTaking = count + taken > 0;
+      if (slice.count > 0) slices.push(slice);
+      count += slice.count;
+      if (this.#source === source && index + taken === source.count) this.#close();
     }
     if (slices.length === 0) return undefined;
-    const { topic, partition, highWatermark, leaderEpoch, position: nextOffset } = this;
-    const batch = new RecordBatch<K, V>({ topic, partition, highWatermark, nextOffset, leaderEpoch }, slices);
-    if (this.ledger.isTracking)
-      this.lastTicket = this.ledger.begin(batch.firstOffset, nextOffset, leaderEpoch, batch.recordCount);
+    if (this.failure !== null) this.#damage.exhaust();
+    const { topic, partition, highWatermark, leaderEpoch, epoch, position: nextOffset } = this;
+    const where = { topic, partition, highWatermark, nextOffset, leaderEpoch, epoch };
+    const batch = new RecordBatch<K, V>(where, slices, this);
+    this.#handed = this.#handed === NOTHING_HANDED ? slices : [...this.#handed, ...slices];
+    if (this.ledger.isTracking) this.lastTicket = this.ledger.begin(begin, nextOffset, leaderEpoch, batch.recordCount);
     return batch;
+  }
+
+  /**
+   * The application has come to a record of a batch that makes no sense. What lies before it is what was handed out; nothing
+   * after it is delivered, or finished by asking for more.
+   * @returns the offset at which the batch ends now; −1 where the rest of its slice is passed over, and it goes on
+   */
+  onDamaged(slice: RecordSlice, epoch: number, error: unknown): number {
+    const { slice: sound, nextOffset } = soundPart(slice);
+    const passed = this.#damage.passOver(error, nextOffset);
+    const place = epoch === this.epoch ? this.#handed.indexOf(slice) : -1;
+    const isNews = !slice.isDamaged;
+    slice.isDamaged = true;
+    if (passed !== null) {
+      // With the rest of it, where that is for the next call.
+      if (place >= 0 && this.#source === slice.source) this.#close();
+      if (isNews) this.#options.damage.passedOver(passed);
+      return -1;
+    }
+    if (place < 0 || !isNews) return nextOffset;
+    this.#handed = [...this.#handed.slice(0, place), sound];
+    this.position = nextOffset;
+    this.#fail(toKafkaError(error));
+    this.#buffer.announce();
+    return nextOffset;
   }
 
   /**
@@ -252,71 +285,99 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     this.#cursor = cursor;
   }
 
-  /** Opens the next batch that has records for the application. */
+  /** Opens the next batch that has records for the application. What has failed is in `failure`. */
   #open(): boolean {
-    if (this.#cut !== null) {
-      this.#goOnBehind(this.#cut);
-      return true;
-    }
     for (;;) {
-      const chunk = this.#chunks[0];
-      if (chunk === undefined) {
-        if (this.failure !== null) throw this.failure;
-        return false;
+      try {
+        if (this.#cut !== null) {
+          this.#goOnBehind(this.#cut);
+          return true;
+        }
+        const chunk = this.#buffer.first;
+        if (chunk === undefined) return false;
+        if (chunk instanceof Rewound) this.#openAgain(chunk);
+        else if (chunk instanceof ChunkReader) {
+          const step = chunk.next(this.position);
+          if (step === null) {
+            if (chunk.isWaiting) return false;
+            this.#shift(chunk);
+          } else this.#take(step);
+        } else if (this.#isTaking)
+          return false; // a batch ends where the offsets jump
+        else {
+          this.#buffer.shift();
+          this.#jumpTo(chunk.offset);
+        }
+        if (this.#source !== null) return true;
+      } catch (error) {
+        this.#onDamage(error);
       }
-      if (!(chunk instanceof ChunkReader)) {
-        if (this.#isTaking) return false; // a batch ends where the offsets jump
-        this.#chunks.shift();
-        this.#jumpTo(chunk.offset);
-        continue;
-      }
-      const step = this.#step(chunk);
-      if (step === null) {
-        if (chunk.isWaiting) return false;
-        this.#shift(chunk);
-      } else if (step.source === null) this.#moveTo(step.nextOffset);
-      else return true;
     }
   }
 
-  /** Takes the chunk's next batch, and reads from it if there are records in it. */
-  #step(chunk: ChunkReader): ChunkStep | null {
-    try {
-      const step = chunk.next(this.position);
-      const source = step?.source ?? null;
-      if (step === null || source === null) return step;
-      source.deserializers = this.#options.deserializers;
-      const cursor = new RecordCursor<K, V>(source);
-      cursor.skipTo(this.position);
-      this.#source = source;
-      this.#cursor = cursor;
-      this.#sourceNextOffset = step.nextOffset;
-      this.leaderEpoch = source.leaderEpoch;
-      return step;
-    } catch (error) {
-      // The chunk is past the batch: keep the error, or the next read would silently go on behind it.
-      this.failure ??= toKafkaError(error);
-      this.#chunks = this.#chunks.filter((each) => each !== chunk);
-      this.#release(chunk);
-      this.drop();
-      throw error;
-    }
+  /** The chunk's next batch: reads from it if there are records in it. */
+  #take({ source, nextOffset }: ChunkStep): void {
+    if (source === null) return this.#moveTo(nextOffset);
+    source.deserializers = this.#options.deserializers;
+    source.epoch = this.epoch;
+    this.#read(source, nextOffset, new RecordCursor<K, V>(source));
+    this.#damage.reset();
+  }
+
+  /** What was handed out before and not finished; what was committed or marked by itself meanwhile is. */
+  #openAgain(chunk: Rewound): void {
+    this.#buffer.shift();
+    const { source, nextOffset, at, index, upTo } = chunk;
+    if (!this.ledger.isTracking) this.position = Math.max(this.position, Math.min(this.ledger.finished, upTo));
+    if (this.position < nextOffset) this.#read(source, nextOffset, new RecordCursor<K, V>(source, at, index));
+  }
+
+  #read(source: RecordSource, nextOffset: number, cursor: RecordCursor<K, V>): void {
+    this.#source = source;
+    this.#sourceNextOffset = nextOffset;
+    this.leaderEpoch = source.leaderEpoch;
+    cursor.skipTo(this.position);
+    this.#cursor = cursor;
+  }
+
+  /** Bytes that make no sense: they are fetched again, passed over, or the partition goes no further. */
+  #onDamage(error: unknown): void {
+    const failure = toKafkaError(error);
+    const attempt = this.#damage.nextRefetch(failure);
+    if (attempt >= 0) return this.#refetch(attempt);
+    const passed = this.#damage.passOver(failure, this.position);
+    if (passed === null) return this.#fail(failure);
+    if (this.#source !== null) this.#close();
+    else this.#moveTo(passed.nextOffset);
+    this.#options.damage.passedOver(passed);
+  }
+
+  #fail(failure: KafkaError): void {
+    this.drop();
+    this.failure = failure;
+    this.#isHalted = true;
+    this.#options.damage.halt(this);
+  }
+
+  #refetch(attempt: number): undefined {
+    this.drop();
+    this.failure = null;
+    this.#isHalted = false;
+    this.#options.damage.refetch(this, attempt);
   }
 
   /** The open batch is used up. */
   #close(): void {
-    this.#source = null;
-    this.#cursor = null;
+    this.#closeSource();
     this.#moveTo(this.#sourceNextOffset);
-    const chunk = this.#chunks[0];
+    const chunk = this.#buffer.first;
     // As early as possible, so that the next fetch leaves while the last batch of this one is handled.
     if (chunk instanceof ChunkReader && chunk.isUsedUp) this.#shift(chunk);
   }
 
   #shift(chunk: ChunkReader): void {
-    this.#chunks.shift();
+    this.#buffer.shift();
     this.#moveTo(chunk.nextOffset);
-    this.#release(chunk);
   }
 
   /** Past what holds no record for the application: compacted, control and empty batches (semantics §5). */
@@ -332,11 +393,5 @@ export class PartitionDelivery<K, V> implements TopicPartition {
     this.position = offset;
     this.leaderEpoch = -1;
     if (this.ledger.isTracking || !this.isInHand) this.ledger.jump(offset);
-  }
-
-  #release(chunk: ChunkReader): void {
-    const { topic, partition } = this;
-    this.#options.frames.leave(chunk);
-    this.#options.release({ topic, partition, epoch: chunk.epoch }, chunk.sizeInBytes);
   }
 }

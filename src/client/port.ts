@@ -40,6 +40,13 @@ export type EngineCommand =
   | { type: 'assign'; partitions: readonly TopicPartition[] }
   /** Read these from there: after an assignment, and for a seek. */
   | { type: 'start'; partitions: readonly PositionedPartition[] }
+  /**
+   * Fetch this partition from `offset` again, in a new epoch: its bytes were damaged, perhaps on their way. After the back-off
+   * of so many attempts before; at once for `attempt` −1.
+   */
+  | { type: 'refetch'; topic: string; partition: number; epoch: number; offset: number; attempt: number }
+  /** Its bytes make no sense: fetch nothing of this partition, which stays assigned, until `start` or `refetch`. */
+  | { type: 'halt'; topic: string; partition: number; epoch: number }
   /** Fetch these no more. */
   | { type: 'stop'; partitions: readonly TopicPartition[] }
   | { type: 'pause' | 'resume'; partitions: readonly TopicPartition[] }

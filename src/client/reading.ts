@@ -2,6 +2,7 @@ import { CLIENT_ERROR_CODES, KafkaError, toKafkaError } from '../errors.ts';
 import type { KafkaRecord } from '../protocol/record.ts';
 import { closedError } from './closed-error.ts';
 import type { Delivery } from './delivery.ts';
+import { LateResult, ReadingLoop, whenRaced } from './reading-loop.ts';
 import type { RecordBatch } from './record-batch.ts';
 
 /**
@@ -11,6 +12,10 @@ import type { RecordBatch } from './record-batch.ts';
 const TURN_MS = 5;
 /** The clock is read this seldom at the most, and more often the slower the application handles records. */
 const MOST_READS_PER_CHECK = 256;
+
+/** Who reads, where that is no loop: `poll()` or `read()`; `forEach` or `run`. */
+const CALL = Symbol('call');
+const HANDLERS = Symbol('handlers');
 
 export interface ReadingEvents {
   /** The application holds nothing any more, or something else than before. */
@@ -26,8 +31,14 @@ export class Reading<K, V> {
   #delivery: Delivery<K, V>;
   #events: ReadingEvents;
   #wake: (() => void) | null = null;
-  /** A read waits, for a record or for a turn of the event loop. */
-  #isReading = false;
+  /** Who waits, for a record or for a turn of the event loop. */
+  #reader: object | symbol | null = null;
+  /** The loop that holds what was handed out last. Nobody else may finish that. */
+  #holder: object | null = null;
+  /** What that loop was given after a wait. */
+  #late: LateResult<unknown> | null = null;
+  /** The promise of it is in a race with others: nobody may ever look at it. */
+  #isRacing = false;
   #hasEnded = false;
   #failure: KafkaError | null = null;
   /** Thrown to the next reads, one each, with what is to be done at the read after that. */
@@ -72,14 +83,14 @@ export class Reading<K, V> {
 
   /** Nobody else reads until the other is called: for `forEach` and `run`, which say by themselves what is finished. */
   claim(): void {
-    this.#comeForMore();
+    this.#comeForMore(null);
     if (this.#hasEnded) throw closedError();
     if (this.#failure !== null) throw this.#failure;
-    this.#isReading = true;
+    this.#reader = HANDLERS;
   }
 
   unclaim(): void {
-    this.#isReading = false;
+    this.#reader = null;
   }
 
   /** Until there may be something new, or `wake()`. @param isIdle nothing is left to do */
@@ -114,42 +125,61 @@ export class Reading<K, V> {
     this.wake();
   }
 
-  /** The next record; `done` after `end()`. */
-  nextRecord(): Promise<IteratorResult<KafkaRecord<K, V>, undefined>> {
+  /** A loop over the records; ends after `end()`. */
+  records(): ReadingLoop<KafkaRecord<K, V>> {
+    return new ReadingLoop({ next: (loop) => this.nextRecord(loop), leave: (loop) => this.#leave(loop) });
+  }
+
+  /** A loop over batches; ends after `end()`. */
+  batches(maxRecords: number): ReadingLoop<RecordBatch<K, V>> {
+    return new ReadingLoop({ next: (loop) => this.nextBatch(loop, maxRecords), leave: (loop) => this.#leave(loop) });
+  }
+
+  /** The next record of a loop; `done` after `end()`. */
+  nextRecord(loop: ReadingLoop<KafkaRecord<K, V>>): Promise<IteratorResult<KafkaRecord<K, V>, undefined>> {
     let isTurnOver: boolean;
     try {
-      this.#comeForMore();
+      this.#comeForMore(loop);
       isTurnOver = this.isTurnOver();
       if (!this.isInterrupted && !isTurnOver) {
         const record = this.#delivery.nextRecord();
-        if (record !== null) return Promise.resolve({ done: false, value: record });
+        if (record !== null) {
+          this.#holder = loop;
+          return Promise.resolve({ done: false, value: record });
+        }
       }
     } catch (error) {
       return Promise.reject(toKafkaError(error)); // what a partition failed with
     }
-    return this.#later(isTurnOver, () => this.#delivery.nextRecord());
+    return this.#wait(loop, isTurnOver, () => this.#delivery.nextRecord());
   }
 
-  /** The next batch; `done` after `end()`. */
-  nextBatch(maxRecords: number): Promise<IteratorResult<RecordBatch<K, V>, undefined>> {
+  /** The next batch of a loop; `done` after `end()`. */
+  nextBatch(
+    loop: ReadingLoop<RecordBatch<K, V>>,
+    maxRecords: number,
+  ): Promise<IteratorResult<RecordBatch<K, V>, undefined>> {
     let isTurnOver: boolean;
     try {
-      this.#comeForMore();
+      this.#comeForMore(loop);
       this.#readsToCheck = 0; // a batch is worth a look at the clock
       isTurnOver = this.isTurnOver();
       if (!this.isInterrupted && !isTurnOver) {
         const batch = this.#delivery.nextBatch(maxRecords);
-        if (batch !== null) return Promise.resolve({ done: false, value: batch });
+        if (batch !== null) {
+          this.#holder = loop;
+          return Promise.resolve({ done: false, value: batch });
+        }
       }
     } catch (error) {
       return Promise.reject(toKafkaError(error));
     }
-    return this.#later(isTurnOver, () => this.#delivery.nextBatch(maxRecords));
+    return this.#wait(loop, isTurnOver, () => this.#delivery.nextBatch(maxRecords));
   }
 
   /** Up to `maxRecords` in all, a batch per partition; empty when the time is up, or `end()` comes meanwhile. */
   async poll(maxRecords: number, timeoutMs: number): Promise<RecordBatch<K, V>[]> {
-    this.#comeForMore();
+    this.#comeForMore(null);
     // Not an empty array: a loop that polls for ever would then never let the event loop turn.
     if (this.#hasEnded) throw closedError();
     let isTimeUp = timeoutMs <= 0;
@@ -160,6 +190,7 @@ export class Reading<K, V> {
     this.#readsToCheck = 0;
     try {
       const result = await this.#later(
+        CALL,
         this.isTurnOver(),
         () => this.#pollNow(maxRecords),
         () => isTimeUp,
@@ -174,7 +205,7 @@ export class Reading<K, V> {
   /** The next record; `null` when the time is up, or `end()` comes meanwhile. @throws what the signal was aborted with */
   async read(timeoutMs: number, signal: AbortSignal | undefined): Promise<KafkaRecord<K, V> | null> {
     signal?.throwIfAborted();
-    this.#comeForMore();
+    this.#comeForMore(null);
     if (this.#hasEnded) throw closedError();
     let isTimeUp = timeoutMs <= 0;
     const wake = (): void => this.wake();
@@ -188,6 +219,7 @@ export class Reading<K, V> {
     signal?.addEventListener('abort', wake, { once: true });
     try {
       const result = await this.#later(
+        CALL,
         this.isTurnOver(),
         () => (signal?.aborted === true ? null : this.#delivery.nextRecord()),
         () => isTimeUp || signal?.aborted === true,
@@ -217,10 +249,28 @@ export class Reading<K, V> {
     this.#events.onHandChanged();
   }
 
-  /** The application has stopped reading without coming for more: what it holds stays unfinished. */
+  /** The consumer closes: what the application holds stays unfinished, and is nobody's any more. */
   abandon(): void {
     this.#delivery.abandonInHand();
     this.#isPollInHand = false;
+    this.#events.onHandChanged();
+  }
+
+  /** A loop was left without coming for more: what it holds is not finished and comes again. */
+  #leave(loop: object): void {
+    if (this.#reader === loop) {
+      this.#reader = null;
+      this.wake();
+      this.#wake = null;
+    } else if (this.#holder === loop) {
+      this.#holder = null;
+      this.#rewind();
+    }
+  }
+
+  #rewind(): void {
+    this.#late = null;
+    this.#delivery.rewindInHand();
     this.#events.onHandChanged();
   }
 
@@ -233,6 +283,7 @@ export class Reading<K, V> {
         batch = this.#delivery.nextBatch(left);
       } catch (error) {
         if (batches.length === 0) throw error;
+        this.#delivery.keepFailure();
         break; // what the other partitions gave first; it is thrown at the next call
       }
       if (batch === null) break;
@@ -242,42 +293,78 @@ export class Reading<K, V> {
     return batches.length === 0 ? null : batches;
   }
 
-  #comeForMore(): void {
-    if (this.#isReading) {
-      const text = 'this consumer is being read already: one loop, or one poll() at a time';
-      throw new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'ConcurrentReadError' });
-    }
+  /** @param loop null for what is no loop */
+  #comeForMore(loop: object | null): void {
+    if (this.#reader !== null || (this.#holder !== null && this.#holder !== loop)) throw this.#concurrentRead();
     this.polls++;
     this.#isPollInHand = false;
+    this.#holder = null;
+    // Given to a promise that nobody has looked at since, as where a race with a timer was lost.
+    if (this.#isRacing && this.#late?.isSeen === false) this.#rewind();
+    this.#late = null;
     if (this.#again.length > 0) for (const again of this.#again.splice(0)) again();
     if (!this.#delivery.hasInHand) return;
     this.#delivery.finishInHand();
     this.#events.onHandChanged();
   }
 
+  #concurrentRead(): KafkaError {
+    const text =
+      this.#reader === null
+        ? 'another loop over this consumer holds a record or batch: end it by break, or its iterator by return()'
+        : 'this consumer is being read already: one loop, or one poll() at a time';
+    return new KafkaError(text, { code: CLIENT_ERROR_CODES.STATE, name: 'ConcurrentReadError' });
+  }
+
+  /** For a loop: its answer may be asked for more than once. */
+  #wait<T>(loop: ReadingLoop<T>, isTurnOver: boolean, take: () => T | null): Promise<IteratorResult<T, undefined>> {
+    this.#isRacing = false;
+    const answer = this.#later(loop, isTurnOver, take);
+    if (this.#reader !== loop) return answer;
+    loop.answer = answer;
+    return whenRaced(answer, () => (this.#isRacing = true));
+  }
+
   async #later<T>(
+    reader: ReadingLoop<T> | symbol,
     isTurnOver: boolean,
     take: () => T | null,
     isTimeUp: () => boolean = () => false,
   ): Promise<IteratorResult<T, undefined>> {
-    this.#isReading = true;
+    this.#reader = reader;
     try {
       if (isTurnOver) await this.nextTurn();
       for (;;) {
-        if (this.#hasEnded) return { done: true, value: undefined };
+        if (this.#hasEnded || this.#hasLeft(reader)) return { done: true, value: undefined };
         this.throwIfInterrupted();
         const value = take();
-        if (value !== null) return { done: false, value };
+        if (value !== null) return typeof reader === 'symbol' ? { done: false, value } : this.#give(reader, value);
         if (isTimeUp()) return { done: true, value: undefined };
         const arrival = new Promise<void>((resolve) => (this.#wake = resolve));
         this.#events.onWaiting();
         await arrival;
+        if (this.#hasLeft(reader)) continue;
         this.#wake = null;
         this.#turnBeganAt = performance.now();
       }
     } finally {
-      this.#isReading = false;
+      if (!this.#hasLeft(reader)) {
+        this.#reader = null;
+        if (typeof reader !== 'symbol') reader.answer = null;
+      }
     }
+  }
+
+  /** The loop was left while it waited; somebody else may wait now. */
+  #hasLeft(reader: object | symbol): boolean {
+    return this.#reader !== reader;
+  }
+
+  #give<T>(loop: object, value: T): IteratorResult<T, undefined> {
+    const late = new LateResult(value);
+    this.#holder = loop;
+    this.#late = late;
+    return late.result;
   }
 
   /** Of `performance.now()`, when it was last looked at: some milliseconds ago at the most while records are taken. */

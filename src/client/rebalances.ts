@@ -5,6 +5,7 @@ import type { RebalanceEvent } from './events.ts';
 import { Listeners, type ListenerHolder, type RebalanceListener } from './listeners.ts';
 import type { EnginePort } from './port.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
+import type { PartitionStanding } from './partition-standing.ts';
 import { named, positioned, Starting } from './starting.ts';
 
 export type { RebalanceListener } from './listeners.ts';
@@ -166,6 +167,13 @@ export class Rebalances<K, V> {
     // The others are told when they begin.
     const running = deliveries.filter(({ isStarting, isBlocked }) => !isStarting && !isBlocked).map(named);
     this.#port.send({ type: isPaused ? 'pause' : 'resume', partitions: running });
+  }
+
+  /** Bytes were damaged, or are gone from here: they are fetched again. What was handed out before stays what it is. */
+  refetch(delivery: PartitionStanding, attempt: number): void {
+    const { topic, partition, position: offset } = delivery;
+    delivery.fetchEpoch = ++this.#lastEpoch;
+    this.#port.send({ type: 'refetch', topic, partition, epoch: delivery.fetchEpoch, offset, attempt });
   }
 
   /**

@@ -1,15 +1,11 @@
 import { RecordCursor, type RecordView } from '../protocol/record-cursor.ts';
-import type { KafkaRecord, RecordSource } from '../protocol/record.ts';
+import type { KafkaRecord } from '../protocol/record.ts';
+import type { RecordSlice } from './handed.ts';
 
-/** A run of records within one batch as it came over the wire. */
-export interface RecordSlice {
-  readonly source: RecordSource;
-  /** Where a cursor of the source stood before the first record. */
-  readonly at: number;
-  readonly index: number;
-  readonly count: number;
-  /** Where the last record ended, once somebody has come past it; −1 before. */
-  endAt: number;
+/** Whoever handed the batch out. */
+export interface BatchOrigin {
+  /** @returns the offset at which the batch ends now; −1 where the rest of the slice is passed over */
+  onDamaged(slice: RecordSlice, epoch: number, error: unknown): number;
 }
 
 /**
@@ -23,25 +19,44 @@ export class RecordBatch<K = Buffer | null, V = Buffer | null> implements Iterab
   readonly recordCount: number;
   /** Of the partition, when this was fetched: the offset after the last record that every in-sync replica has. */
   readonly highWatermark: number;
-  /** Where consuming goes on after this batch; what `commit(batch)` commits. */
-  readonly nextOffset: number;
   /** Leader epoch of the last record's batch; −1 for unknown. */
   readonly leaderEpoch: number;
+  private next: number;
+  private readonly epoch: number;
   private readonly slices: readonly RecordSlice[];
+  private readonly origin: BatchOrigin | null;
 
   constructor(
-    where: { topic: string; partition: number; highWatermark: number; nextOffset: number; leaderEpoch: number },
+    where: {
+      topic: string;
+      partition: number;
+      highWatermark: number;
+      nextOffset: number;
+      leaderEpoch: number;
+      epoch: number;
+    },
     slices: readonly RecordSlice[],
+    origin: BatchOrigin | null,
   ) {
     this.topic = where.topic;
     this.partition = where.partition;
     this.highWatermark = where.highWatermark;
-    this.nextOffset = where.nextOffset;
+    this.next = where.nextOffset;
     this.leaderEpoch = where.leaderEpoch;
+    this.epoch = where.epoch;
     this.slices = slices;
+    this.origin = origin;
     let count = 0;
     for (const slice of slices) count += slice.count;
     this.recordCount = count;
+  }
+
+  /**
+   * Where consuming goes on after this batch; what `commit(batch)` commits. Once iterating has come to a record that makes
+   * no sense: the offset after the last record before it.
+   */
+  get nextOffset(): number {
+    return this.next;
   }
 
   /** Offset of the first record. */
@@ -65,26 +80,45 @@ export class RecordBatch<K = Buffer | null, V = Buffer | null> implements Iterab
   scan(visit: (view: RecordView) => void): void {
     for (const slice of this.slices) {
       const cursor = new RecordCursor(slice.source, slice.at, slice.index);
-      for (let left = slice.count; left > 0 && cursor.advance(); left--) visit(cursor);
+      for (let left = slice.count; left > 0 && this.advance(slice, cursor); left--) visit(cursor);
       slice.endAt = cursor.at;
     }
   }
 
   /** @throws CorruptRecordError from the iterator, at a record whose bytes make no sense */
   [Symbol.iterator](): IterableIterator<KafkaRecord<K, V>> {
-    return new BatchIterator<K, V>(this.slices);
+    return new BatchIterator<K, V>(this.slices, (slice, error) => this.onDamaged(slice, error));
+  }
+
+  private advance(slice: RecordSlice, cursor: RecordCursor): boolean {
+    try {
+      return cursor.advance();
+    } catch (error) {
+      this.onDamaged(slice, error);
+      return false;
+    }
+  }
+
+  /** @throws the error, unless the rest of the slice is passed over */
+  private onDamaged(slice: RecordSlice, error: unknown): void {
+    const end = this.origin?.onDamaged(slice, this.epoch, error) ?? this.next;
+    if (end < 0) return;
+    this.next = Math.min(this.next, end);
+    throw error;
   }
 }
 
 /** By hand: a generator costs twice as much per record. */
 class BatchIterator<K, V> implements IterableIterator<KafkaRecord<K, V>> {
   readonly #slices: readonly RecordSlice[];
+  readonly #onDamaged: (slice: RecordSlice, error: unknown) => void;
   #slice = 0;
   #left = 0;
   #cursor: RecordCursor<K, V> | null = null;
 
-  constructor(slices: readonly RecordSlice[]) {
+  constructor(slices: readonly RecordSlice[], onDamaged: (slice: RecordSlice, error: unknown) => void) {
     this.#slices = slices;
+    this.#onDamaged = onDamaged;
   }
 
   [Symbol.iterator](): this {
@@ -94,11 +128,25 @@ class BatchIterator<K, V> implements IterableIterator<KafkaRecord<K, V>> {
   /** With one `return`: an object that could have been made in two places is made indeed, where the compiler else leaves it out. */
   next(): IteratorResult<KafkaRecord<K, V>, undefined> {
     let value: KafkaRecord<K, V> | undefined;
-    if (this.#left > 0 || this.#nextSlice()) {
+    while (this.#left > 0 || this.#nextSlice()) {
       this.#left--;
-      value = this.#cursor?.next();
+      try {
+        value = this.#cursor?.next();
+        break;
+      } catch (error) {
+        this.#pastDamage(error);
+      }
     }
     return { done: value === undefined, value } as IteratorResult<KafkaRecord<K, V>, undefined>; // done without a value, and only then
+  }
+
+  /** @throws the error, again at every call, unless the rest of the slice is passed over */
+  #pastDamage(error: unknown): void {
+    const slice = this.#slices[this.#slice - 1];
+    this.#left++;
+    if (slice === undefined) throw error;
+    this.#onDamaged(slice, error);
+    this.#left = 0;
   }
 
   #nextSlice(): boolean {

@@ -56,6 +56,16 @@ export class Session<K, V> {
         deserializers: { key: options.keyDeserializer, value: options.valueDeserializer },
         frames: new Frames(settings.fetchMaxBytes),
         release: (partition, bytes) => this.#engine.send({ type: 'release', ...partition, bytes }),
+        damage: {
+          policy: settings.onCorruptBatch,
+          refetch: (partition, attempt) => this.#rebalances.refetch(partition, attempt),
+          halt: ({ topic, partition, fetchEpoch: epoch }) =>
+            this.#engine.send({ type: 'halt', topic, partition, epoch }),
+          passedOver: (error) => {
+            this.metrics.passedOver();
+            this.#reporting.error(error);
+          },
+        },
       },
       settings.maxPollRecords,
       () => this.reading.wake(),
@@ -316,7 +326,7 @@ export class Session<K, V> {
   /** The partition as it is assigned and positioned now; undefined for what belongs to an earlier assignment or position. */
   #current({ topic, partition, epoch }: TopicPartition & { epoch: number }): PartitionDelivery<K, V> | undefined {
     const delivery = this.delivery.get(topic, partition);
-    return delivery?.epoch === epoch && !delivery.isBlocked ? delivery : undefined;
+    return delivery?.fetchEpoch === epoch && !delivery.isBlocked ? delivery : undefined;
   }
 
   #positioned(event: PositionEvent): void {

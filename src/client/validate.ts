@@ -28,6 +28,7 @@ export interface Settings {
   fetchMaxWaitMs: number;
   maxPartitionFetchBytes: number;
   isolationLevel: 'read_uncommitted' | 'read_committed';
+  onCorruptBatch: 'fail' | 'skip';
   checkCrcs: boolean;
   partitionAssignmentStrategy: readonly Assignor[];
   clientRack: string;
@@ -90,6 +91,7 @@ export const RULES: Readonly<Record<keyof ConsumerOptions, Rule>> = {
   fetchMaxWaitMs: int(500),
   maxPartitionFetchBytes: int(1048576, 1),
   isolationLevel: { kind: 'choice', default: 'read_uncommitted', of: ['read_uncommitted', 'read_committed'] },
+  onCorruptBatch: { kind: 'choice', default: 'fail', of: ['fail', 'skip'] },
   checkCrcs: { kind: 'boolean', default: true },
   partitionAssignmentStrategy: { kind: 'assignors', default: ['range', 'cooperative-sticky'], of: ASSIGNOR_NAMES },
   clientRack: { kind: 'string', default: '' },

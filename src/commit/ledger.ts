@@ -93,6 +93,11 @@ export class PartitionLedger {
     return outstanding.add(nextOffset, leaderEpoch, records);
   }
 
+  /** What was handed out last comes again. @returns false where it is finished already */
+  takeBack(ticket: number): boolean {
+    return this.#outstanding?.takeBack(ticket) ?? false;
+  }
+
   /** It is finished. Legal twice, and for tickets from before a `restart`. */
   end(ticket: number): void {
     if (this.#outstanding?.finish(ticket) === true) this.#take();

@@ -52,6 +52,16 @@ export class Outstanding {
     return this.#headTicket + this.#count++;
   }
 
+  /** Forgets the unit that was added last. @returns false where it is another one, or finished */
+  takeBack(ticket: number): boolean {
+    const position = ticket - this.#headTicket;
+    if (position < 0 || position !== this.#count - 1 || this.#left[this.#indexOf(position)] === 0) return false;
+    this.#count--;
+    this.#finishedWithin?.delete(ticket);
+    this.#tailOffset = this.endOffset;
+    return true;
+  }
+
   /** What lies behind the last unit holds no record up to there. */
   skipTo(nextOffset: number): void {
     this.#tailOffset = nextOffset;
@@ -91,7 +101,8 @@ export class Outstanding {
 
   /** Finishes the units that lie between. @returns whether the head has moved */
   finishRange(firstOffset: number, nextOffset: number): boolean {
-    const first = Math.max(0, firstOffset < this.headOffset ? 0 : this.#find(firstOffset));
+    const first = firstOffset < this.headOffset ? 0 : this.#find(firstOffset);
+    if (first < 0) return false; // nothing of it is outstanding
     for (let position = first; position < this.#count; position++) {
       const index = this.#indexOf(position);
       if ((this.#nextOffsets[index] ?? 0) > nextOffset) break;

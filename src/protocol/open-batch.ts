@@ -1,12 +1,12 @@
-import { DecompressionError, NO_BYTES, type Codec, type Decompressed } from './compression/codec.ts';
+import { COMPRESSION_NAMES, DecompressionError, NO_BYTES, type Codec, type Decompressed } from './compression/codec.ts';
 import { codecs, decompressAside, MIN_ASYNC_BYTES, type CodecTable } from './compression/codecs.ts';
 import { convertMessages, valueRange } from './legacy-records.ts';
 import {
   COMPRESSION_MASK,
   corruptBatch,
-  describeBatch,
+  nextOffsetOf,
   RECORDS,
-  unsupportedCompression,
+  UNSUPPORTED_COMPRESSION,
   type RecordContext,
   type WireBatch,
 } from './record-batch.ts';
@@ -27,9 +27,9 @@ export interface OpenOptions {
 /**
  * Checks the CRC and decompresses: gives the bytes that the batch's records are read from. An uncompressed batch's stay where they are.
  *
- * @throws CorruptRecordError for a wrong CRC, an impossible record count, a broken stream, or (named RECORD_TOO_LARGE) one
- *   that decompresses to more than `maxDecompressedBytes`
- * @throws KafkaError UNSUPPORTED_COMPRESSION_TYPE for a codec that is not there
+ * @throws CorruptRecordError for a wrong CRC (retriable: another fetch may bring what is right), an impossible record
+ *   count, a broken stream, (named RECORD_TOO_LARGE) one that decompresses to more than `maxDecompressedBytes`, or
+ *   (named UNSUPPORTED_COMPRESSION_TYPE) a codec that is not there
  */
 export function openBatch(batch: WireBatch, context: RecordContext, options: OpenOptions): RecordSource {
   checkCrc(batch, context, options);
@@ -90,7 +90,9 @@ function checkCrc(batch: WireBatch, context: RecordContext, { checkCrcs }: OpenO
   const crc = batch.computeCrc();
   const name = batch.isLegacy ? 'CRC-32' : 'CRC-32C';
   if (crc !== batch.crc)
-    throw corruptBatch(batch, context, `${name} is ${hex(crc)}, the header says ${hex(batch.crc)}`);
+    throw corruptBatch(batch, context, `${name} is ${hex(crc)}, the header says ${hex(batch.crc)}`, {
+      retriable: true,
+    });
 }
 
 /** `null` for a batch that is not compressed, or empty. */
@@ -131,6 +133,7 @@ function sourceOf(
     count: recordCount,
     // As many offsets as records, and they only go up.
     isDense: batch.lastOffsetDelta === recordCount - 1,
+    nextOffset: nextOffsetOf(batch),
     buffer: records,
     start,
     end,
@@ -166,6 +169,7 @@ function legacySource(
     baseOffset: converted.baseOffset,
     count: converted.count,
     isDense: false,
+    nextOffset: nextOffsetOf(batch),
     buffer: messages,
     start: 0,
     end: converted.end,
@@ -177,7 +181,9 @@ function legacySource(
 function codecOf(batch: WireBatch, context: RecordContext, options: OpenOptions): Codec {
   const codec = (options.codecs ?? codecs)[batch.attributes & COMPRESSION_MASK];
   if (codec !== undefined) return codec;
-  throw unsupportedCompression(`${describeBatch(batch, context)}: compression '${batch.compression}' is not supported`);
+  const id = batch.attributes & COMPRESSION_MASK;
+  const text = `compression '${COMPRESSION_NAMES[id] ?? `type ${id}`}' is not supported`;
+  throw corruptBatch(batch, context, text, UNSUPPORTED_COMPRESSION);
 }
 
 function decompressionFailed(batch: WireBatch, context: RecordContext, codec: Codec, cause: unknown): unknown {

@@ -1,5 +1,5 @@
 import Long from 'long';
-import { CorruptRecordError, KafkaError } from '../errors.ts';
+import { CorruptRecordError, KafkaError, type KafkaErrorOptions } from '../errors.ts';
 import { COMPRESSION_NAMES, type CompressionName } from './compression/codec.ts';
 import { crc32c } from './crc32c.ts';
 import { crc32 } from './legacy-records.ts';
@@ -123,7 +123,7 @@ export class WireBatch {
   get compression(): CompressionName {
     const id = this.attributes & COMPRESSION_MASK;
     const name = COMPRESSION_NAMES[id];
-    if (name === undefined) throw unsupportedCompression(`compression type ${id} is unknown`);
+    if (name === undefined) throw new KafkaError(`compression type ${id} is unknown`, UNSUPPORTED_COMPRESSION);
     return name;
   }
 
@@ -238,8 +238,12 @@ export class WireBatchReader {
     return batch;
   }
 
+  /** Nothing in the header can be trusted, so nobody knows where the batch ends. */
   #corrupt(message: string): CorruptRecordError {
-    return corruptBatch(new WireBatch(this.#bytes, this.#position), this.#context, message);
+    return corruptBatch(new WireBatch(this.#bytes, this.#position), this.#context, message, {
+      retriable: true,
+      end: -1,
+    });
   }
 }
 
@@ -247,7 +251,7 @@ export function corruptBatch(
   batch: WireBatch,
   context: RecordContext,
   message: string,
-  options: { code?: number; name?: string; cause?: unknown } = {},
+  { end = nextOffsetOf(batch), ...options }: KafkaErrorOptions & { end?: number } = {},
 ): CorruptRecordError {
   const offset = batch.baseOffsetLong.toNumber();
   return new CorruptRecordError(
@@ -256,6 +260,7 @@ export function corruptBatch(
       topic: context.topic,
       partition: context.partition,
       offset: Number.isSafeInteger(offset) ? offset : -1,
+      nextOffset: end,
       position: batch.position,
     },
     { api: 'Fetch', ...options },
@@ -266,9 +271,13 @@ export function describeBatch(batch: WireBatch, context: RecordContext): string 
   return `${context.topic}-${context.partition}: batch at offset ${batch.baseOffsetLong.toString()}, byte ${batch.position}`;
 }
 
-export function unsupportedCompression(message: string): KafkaError {
-  return new KafkaError(message, { code: 76, name: 'UNSUPPORTED_COMPRESSION_TYPE', api: 'Fetch' });
+/** The offset after the batch; −1 where no number holds it. */
+export function nextOffsetOf(batch: WireBatch): number {
+  const offset = batch.lastOffsetLong.add(1).toNumber();
+  return Number.isSafeInteger(offset) ? offset : -1;
 }
+
+export const UNSUPPORTED_COMPRESSION = { code: 76, name: 'UNSUPPORTED_COMPRESSION_TYPE', api: 'Fetch' } as const;
 
 function safeOffset(offset: Long): number {
   const value = offset.toNumber();

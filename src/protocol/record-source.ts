@@ -38,6 +38,8 @@ export interface RecordSourceFields {
   readonly count: number;
   /** No offset is missing between the first record and the last: record `n` has offset delta `n`. */
   readonly isDense: boolean;
+  /** The offset after the batch, where reading goes on; −1 where no number holds it. */
+  readonly nextOffset: number;
   /** The frame itself, or what came out of the codec. */
   readonly buffer: Buffer;
   /** Where the records are in `buffer`. */
@@ -60,6 +62,7 @@ export class RecordSource implements RecordSourceFields {
   readonly baseOffsetNumber: number;
   readonly count: number;
   readonly isDense: boolean;
+  readonly nextOffset: number;
   readonly buffer: Buffer;
   readonly start: number;
   readonly end: number;
@@ -70,6 +73,8 @@ export class RecordSource implements RecordSourceFields {
   readonly memoryStart: number;
   /** Set by the consumer before records are handed out; none by default. */
   deserializers: Deserializers = NO_DESERIALIZERS;
+  /** Set by the consumer: in which assignment, from which position, the records were handed out; −1 outside of one. */
+  epoch = -1;
 
   constructor(fields: RecordSourceFields) {
     this.topic = fields.topic;
@@ -81,6 +86,7 @@ export class RecordSource implements RecordSourceFields {
     this.baseOffsetNumber = fields.baseOffset.toNumber();
     this.count = fields.count;
     this.isDense = fields.isDense;
+    this.nextOffset = fields.nextOffset;
     this.buffer = fields.buffer;
     this.start = fields.start;
     this.end = fields.end;
@@ -92,8 +98,18 @@ export class RecordSource implements RecordSourceFields {
 
   /** The same records in a copy of `buffer`. */
   in(buffer: Buffer): RecordSource {
-    const copy = new RecordSource({ ...this, buffer });
+    return this.#copy({ ...this, buffer });
+  }
+
+  /** The first `count` records alone, which end at `end`. */
+  upTo(count: number, end: number): RecordSource {
+    return this.#copy({ ...this, count, end });
+  }
+
+  #copy(fields: RecordSourceFields): RecordSource {
+    const copy = new RecordSource(fields);
     copy.deserializers = this.deserializers;
+    copy.epoch = this.epoch;
     return copy;
   }
 
@@ -107,6 +123,7 @@ export class RecordSource implements RecordSourceFields {
         topic,
         partition,
         offset: Number.isSafeInteger(baseOffsetNumber) ? baseOffsetNumber : -1,
+        nextOffset: this.nextOffset,
         position: this.isCompressed ? this.batchPosition : at,
       },
     );

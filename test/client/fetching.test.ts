@@ -34,7 +34,9 @@ async function take(consumer: Consumer, count: number): Promise<string[]> {
   const texts: string[] = [];
   for await (const record of consumer) {
     texts.push(`${record.partition}@${record.offset}=${record.text()}`);
-    if (texts.length === count) break;
+    if (texts.length < count) continue;
+    consumer.markConsumed(record); // or the next one would begin with it
+    break;
   }
   return texts;
 }

@@ -3,7 +3,9 @@ import type { FetchedRecords } from '../../src/fetch/partition.ts';
 import type { ChunkReader } from '../../src/client/chunk-reader.ts';
 import { Delivery } from '../../src/client/delivery.ts';
 import { Frames } from '../../src/client/frames.ts';
+import type { OnCorruptBatch } from '../../src/client/damage.ts';
 import type { PartitionDelivery } from '../../src/client/partition-delivery.ts';
+import type { CorruptRecordError } from '../../src/errors.ts';
 import type { RecordBatch } from '../../src/client/record-batch.ts';
 import { encodeRecordBatch, type BatchOptions } from '../../src/testing/record-batch-writer.ts';
 
@@ -27,12 +29,22 @@ export class DeliveryRig {
   outstanding = 0;
   released: { partition: number; epoch: number; bytes: number }[] = [];
   available = 0;
+  /** What was asked for again: where, and in which attempt. */
+  refetched: { partition: number; position: number; attempt: number }[] = [];
+  /** Partitions that the engine fetches no more. */
+  halted: number[] = [];
+  passedOver: CorruptRecordError[] = [];
   readonly delivery: Delivery<Bytes, Bytes>;
   readonly frames: Frames<ChunkReader>;
   #epoch = 0;
   #nextFetch = new Map<number, number>();
 
-  constructor({ turn = 500, checkCrcs = true, mostWasteBytes = Infinity } = {}) {
+  constructor({
+    turn = 500,
+    checkCrcs = true,
+    mostWasteBytes = Infinity,
+    onCorruptBatch = 'fail',
+  }: { turn?: number; checkCrcs?: boolean; mostWasteBytes?: number; onCorruptBatch?: OnCorruptBatch } = {}) {
     this.frames = new Frames(mostWasteBytes);
     this.delivery = new Delivery(
       {
@@ -43,6 +55,17 @@ export class DeliveryRig {
         release: ({ partition, epoch }, bytes) => {
           this.outstanding -= bytes;
           this.released.push({ partition, epoch, bytes });
+        },
+        damage: {
+          policy: onCorruptBatch,
+          refetch: (delivery, attempt) => {
+            const { partition, position } = delivery;
+            delivery.fetchEpoch = ++this.#epoch;
+            this.#nextFetch.set(partition, position);
+            this.refetched.push({ partition, position, attempt });
+          },
+          halt: ({ partition }) => this.halted.push(partition),
+          passedOver: (error) => this.passedOver.push(error),
         },
       },
       turn,
@@ -69,7 +92,7 @@ export class DeliveryRig {
     highWatermark: number,
     ...batches: Buffer[]
   ): void {
-    const { topic, partition, epoch } = delivery;
+    const { topic, partition, fetchEpoch: epoch } = delivery;
     const bytes = batches.length === 1 && batches[0] !== undefined ? batches[0] : Buffer.concat(batches);
     this.outstanding += bytes.length;
     const fetchOffset = this.#nextFetch.get(partition) ?? 0;

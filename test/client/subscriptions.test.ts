@@ -36,6 +36,7 @@ describe('assign() again', () => {
     expect(partitions(consumer.assignment())).toEqual([0, 1]);
     expect(await take(consumer, 2)).toEqual([1, 2]);
     consumer.resume([T0]);
+    expect((await consumer.read({ timeoutMs: 10_000 }))?.offset).toBe(2); // was in hand at the break
     const next = await consumer.read({ timeoutMs: 10_000 });
     expect([next?.partition, next?.offset]).toEqual([0, before]);
   });
