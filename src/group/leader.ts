@@ -5,8 +5,16 @@
 import type { JoinGroupMember } from '../protocol/api/join-group.ts';
 import type { SyncGroupAssignment } from '../protocol/api/sync-group.ts';
 import { decodeSubscription, encodeAssignment } from '../protocol/consumer-protocol.ts';
-import type { Assignor, AssignorMember, ClusterView, PartitionInfo } from './assignors/assignor.ts';
+import type {
+  Assignor,
+  AssignorMember,
+  ClusterView,
+  GroupAssignment,
+  PartitionInfo,
+  RebalanceProtocol,
+} from './assignors/assignor.ts';
 import { compareStrings } from './assignors/assignor.ts';
+import { cooperativeSticky } from './assignors/sticky.ts';
 
 /** The group as its leader sees it during one generation. */
 export class LedGroup {
@@ -32,8 +40,11 @@ export class LedGroup {
     return this.topics.filter((topic) => !metadata.has(topic));
   }
 
-  /** Each member's assignment; also the members that get nothing are in it. */
-  assign(assignor: Assignor, metadata: ClusterView): SyncGroupAssignment[] {
+  /**
+   * Each member's assignment; also the members that get nothing are in it.
+   * @throws what the assignor throws, and where a cooperative one gives away what its owner has not given up
+   */
+  assign(assignor: Assignor, metadata: ClusterView, protocol: RebalanceProtocol): SyncGroupAssignment[] {
     this.remember(metadata);
     const cluster = new Map(
       this.topics.flatMap((topic) => {
@@ -42,6 +53,7 @@ export class LedGroup {
       }),
     );
     const assignment = assignor.assign(cluster, this.members);
+    if (protocol === 'cooperative' && assignor !== cooperativeSticky) mustLeaveOwned(this.members, assignment);
     return this.members.map(({ memberId }) => ({
       memberId,
       assignment: encodeAssignment({ assignedPartitions: assignment.get(memberId) ?? [], userData: null }),
@@ -72,6 +84,26 @@ export class LedGroup {
       .sort((a, b) => a.partition - b.partition)
       .map((info) => [...new Set(info.replicaRacks)].sort(compareStrings));
     return JSON.stringify(racks);
+  }
+}
+
+/** As Java's `validateCooperativeAssignment`: two members would read the same partition at the same time. */
+function mustLeaveOwned(members: readonly AssignorMember[], assignment: GroupAssignment): void {
+  const newest = members.reduce((generation, member) => Math.max(generation, member.generationId), -1);
+  const owners = new Map<string, string>();
+  for (const { memberId, generationId, ownedPartitions } of members) {
+    if (generationId < newest) continue; // what it claims may be another one's by now
+    for (const { topic, partitions } of ownedPartitions)
+      for (const partition of partitions) owners.set(`${topic}/${partition}`, memberId);
+  }
+  for (const [memberId, topics] of assignment) {
+    for (const { topic, partitions } of topics) {
+      for (const partition of partitions) {
+        const owner = owners.get(`${topic}/${partition}`) ?? memberId;
+        if (owner === memberId) continue;
+        throw new Error(`it gives ${topic}-${partition} to '${memberId}' while '${owner}' still owns it (KIP-429)`);
+      }
+    }
   }
 }
 

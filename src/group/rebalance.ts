@@ -134,7 +134,7 @@ export class Rebalance {
     const assignor = member.options.assignors.find((candidate) => candidate.name === protocol);
     if (assignor === undefined) throw new Error(`group: assignor ${String(protocol)} is gone since JoinGroup`);
     try {
-      member.sync.assignments = led.assign(assignor, this.#metadata);
+      member.sync.assignments = led.assign(assignor, this.#metadata, member.rebalanceProtocol);
     } catch (cause) {
       member.fail(assignorFailed(assignor.name, 'SyncGroup', cause));
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Assignor } from '../../src/group/assignors/assignor.ts';
-import { decodeAssignment, decodeSubscription } from '../../src/protocol/consumer-protocol.ts';
+import { decodeAssignment, decodeSubscription, encodeSubscription } from '../../src/protocol/consumer-protocol.ts';
 import { OPTIONS, Rig, asMember, joined, metadata, synced } from './rig.ts';
 
 describe('the leader', () => {
@@ -127,4 +127,34 @@ describe('the leader', () => {
     rig.on(metadata({ orders: 3, audit: 2 }));
     expect(rig.last('fail').error.message).toBe('The assignor custom failed: Error: no idea');
   });
+});
+
+it.each([
+  { what: 'gives away what another member still owns: fatal, named', gives: { me: [], other: [0, 1] }, fails: true },
+  { what: 'leaves it out until it is given up: in order', gives: { me: [0], other: [] }, fails: false },
+])('a cooperative assignor of the application that $what', ({ gives, fails }) => {
+  const mine: Assignor = {
+    name: 'mine',
+    supportedProtocols: ['eager', 'cooperative'],
+    assign: () => new Map(Object.entries(gives).map(([id, partitions]) => [id, [{ topic: 'orders', partitions }]])),
+  };
+  const rig = new Rig({ assignors: [mine] });
+  const owner = {
+    ...asMember('me', ['orders']),
+    metadata: encodeSubscription({
+      topics: ['orders'],
+      userData: null,
+      ownedPartitions: [{ topic: 'orders', partitions: [0, 1] }],
+      generationId: 4,
+      rackId: null,
+    }),
+  };
+  rig.on({
+    type: 'joinAnswered',
+    id: rig.joining(),
+    response: joined({ leader: 'me', protocolName: 'mine', members: [owner, asMember('other', ['orders'])] }),
+  });
+  rig.on(metadata({ orders: 2 }));
+  if (fails) expect(rig.last('fail').error.message).toMatch(/assignor mine failed: .*orders-0 to 'other' while 'me'/);
+  else expect(rig.types).toEqual(['sendSync']);
 });
