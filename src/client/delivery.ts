@@ -122,7 +122,6 @@ export class Delivery<K, V> {
       delivery.isQueued = false;
       if (this.#current === delivery) this.#current = null;
     }
-    this.#line = this.#line.filter(({ isQueued }) => isQueued);
     if (blocked.length > 0) this.#worker?.onBlocked(blocked);
   }
 
@@ -321,6 +320,8 @@ export class Delivery<K, V> {
     // Not in the middle of a poll, which would lose what it has taken so far.
     if (this.#refusals.size > 0 && this.#inHandCount === 0) this.#throwRefusal();
     for (let next = this.#line.shift(); next !== undefined; next = this.#line.shift()) {
+      next.isInLine = false;
+      if (!next.isQueued) continue; // it has left
       next.isQueued = false;
       // One with nothing but an end or a failure stays in view for `partitionEnd` and for the next read.
       if (!next.hasSomething) continue;
@@ -357,7 +358,8 @@ export class Delivery<K, V> {
     }
     if (!delivery.isQueued && delivery !== this.#current) {
       delivery.isQueued = true;
-      this.#line.push(delivery);
+      if (!delivery.isInLine) this.#line.push(delivery);
+      delivery.isInLine = true;
     }
     this.#onAvailable();
   }
@@ -371,8 +373,6 @@ export class Delivery<K, V> {
 
   #leave(delivery: PartitionDelivery<K, V>): void {
     if (this.#current === delivery) this.#current = null;
-    if (!delivery.isQueued) return;
-    delivery.isQueued = false;
-    this.#line = this.#line.filter((each) => each !== delivery);
+    delivery.isQueued = false; // its place in the line is passed over: to take it out would cost a walk through all
   }
 }

@@ -16,6 +16,9 @@ import { NO_MEMBERSHIP, type EngineCommand, type EngineEvent, type EnginePort } 
 import { Timer } from './timer.ts';
 import type { Settings } from './validate.ts';
 
+/** Commands of which many may come in one turn of the event loop. */
+const OFTEN: ReadonlySet<EngineCommand['type']> = new Set(['pause', 'resume', 'start', 'stop']);
+
 /**
  * What lies behind `Consumer`: owns the connections and, through its drivers, the machines of group, fetch and commit.
  * After every command and every answer it asks each machine what is due, and sets one timer to the earliest deadline.
@@ -145,7 +148,9 @@ export class Engine implements EnginePort, EngineContext {
       return;
     }
     this.#inbox.push(command);
-    this.step();
+    // An application that pauses or seeks thousands of partitions, each by a call, has them all looked at once and not thousands of times.
+    if (OFTEN.has(command.type)) this.stepSoon();
+    else this.step();
   }
 
   step(): void {

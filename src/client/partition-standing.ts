@@ -35,6 +35,8 @@ export class PartitionStanding implements TopicPartition {
   lastTicket = -1;
   /** Waits in the delivery's line of those that have something to hand out. */
   isQueued = false;
+  /** Has a place in the line, where it may have left since. */
+  isInLine = false;
   /** `partitionEnd` was said and no record has come since. */
   isEndReported = false;
   /** Thrown when all that was fetched before it is handed out, at every read until a seek. */

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Fetcher } from '../../src/fetch/fetcher.ts';
 import { Consumer, type ConsumerOptions, type PositionReset } from '../../src/index.ts';
 import { MockCluster, type MockClusterOptions } from '../../src/testing/index.ts';
 import { soon } from './consumer-rig.ts';
@@ -324,4 +325,24 @@ it('a partition that does not exist is told', async () => {
   await soon(() => errors.length > 0, 'the error');
   expect(errors).toMatchObject([{ code: 3 }]);
   expect(String(errors[0])).toMatch(/t-7 does not exist: topic 't' has 1 partitions/);
+});
+
+it('pause, resume and seek of each partition by itself cost one look at all of them, not one each', async () => {
+  const kafka = await cluster({ brokers: 1, topics: { t: 300 } });
+  const partitions = Array.from({ length: 300 }, (_, partition) => ({ topic: 't', partition }));
+  for (const { partition } of partitions) await kafka.append('t', partition, ['v0', 'v1']);
+  const consumer = consumerOf(kafka);
+  consumer.assign(partitions.map((each) => ({ ...each, offset: 0 })));
+  await soon(() => consumer.metrics().partitions.every(({ bufferedBytes }) => bufferedBytes > 0), 'all buffers');
+  const plan = vi.spyOn(Fetcher.prototype, 'plan');
+  try {
+    for (const each of partitions) consumer.pause([each]);
+    for (const each of partitions) consumer.resume([each]);
+    for (const each of partitions) consumer.seek(each, 1);
+    expect(plan).not.toHaveBeenCalled();
+  } finally {
+    plan.mockRestore();
+  }
+  const read = await take(consumer, 300);
+  expect(new Set(read)).toEqual(new Set(partitions.map(({ partition }) => `${partition}@1=v1`)));
 });
