@@ -164,25 +164,22 @@ describe('listeners', () => {
     expect(allRecords([first, second])).toHaveLength(400);
   });
 
-  it('one that throws is told as an error, and the group goes on', async () => {
+  it('one that throws: onAssigned to each read until it succeeds; onRevoked, at close(), as an error event', async () => {
     const topic = await rig.filled(10);
-    const member = new GroupMember(
-      rig,
-      [topic],
-      { groupId: rig.name('group') },
-      {
-        onAssigned: () => Promise.reject(new Error('out of luck')),
-        onRevoked: () => {
-          throw new Error('out of luck again');
-        },
+    const consumer = rig.consumer({ groupId: rig.name('group'), sessionTimeoutMs: rig.sessionTimeoutMs });
+    const errors: string[] = [];
+    consumer.on('error', ({ message }) => errors.push(message));
+    let calls = 0;
+    consumer.subscribe([topic], {
+      onAssigned: () => (++calls < 3 ? Promise.reject(new Error('out of luck')) : undefined),
+      onRevoked: () => {
+        throw new Error('out of luck again');
       },
-    );
-    await waitFor('all records', () => member.records.length === 10);
-    await member.close();
-    expect(member.errors.map(({ message }) => message)).toEqual([
-      'onAssigned has thrown: out of luck',
-      'onRevoked has thrown: out of luck again',
-    ]);
+    });
+    for (let i = 0; i < 2; i++) await expect(consumer.read()).rejects.toThrow('onAssigned has thrown: out of luck');
+    for (let i = 0; i < 10; i++) expect(await consumer.read()).not.toBeNull();
+    await consumer.close();
+    expect(errors).toEqual(['onRevoked has thrown: out of luck again']);
   });
 
   it('a rebalance waits for the handler of the record in hand, and nothing more is delivered of what goes', async () => {
