@@ -312,8 +312,9 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
     this.#session.setPaused(check.topicPartitions(partitions, 'resume()'), false);
   }
 
+  /** Those of `assignment()` that are paused. */
   paused(): TopicPartition[] {
-    return [...this.#session.delivery.partitions].filter(({ isPaused }) => isPaused).map(named);
+    return this.#session.assigned.filter(({ isPaused }) => isPaused).map(named);
   }
 
   /**

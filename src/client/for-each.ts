@@ -294,13 +294,25 @@ export class ForEach<K, V> implements Worker<K, V> {
     return false;
   }
 
-  /** What the partition itself has failed with: a corrupt batch, a position that is gone. */
+  /**
+   * The partition itself has failed: a corrupt batch, a position that is gone. Told when all that was handed out before is finished, or whoever
+   * seeks to where the error says would pass over what still waits in its lane.
+   */
   #partitionFailed(delivery: PartitionDelivery<K, V>, error: unknown): void {
     const { topic, partition } = delivery;
-    this.#stop(this.#workOf(delivery), {
+    const work = this.#workOf(delivery);
+    work.setUnreadable({
       error: handlerError('reading has failed at', { topic, partition, offset: -1 }, error),
       since: this.#host.reading.clock,
     });
+    this.#stopIfUnreadable(work);
+    this.#regulate(work);
+  }
+
+  #stopIfUnreadable(work: PartitionWork<K, V>): void {
+    const { unreadable } = work;
+    if (unreadable !== null && work.jobs.first === null && !work.isStopped && !this.#isOver)
+      this.#stop(work, unreadable);
   }
 
   #stop(work: PartitionWork<K, V>, stopped: Stopped): void {
@@ -335,6 +347,7 @@ export class ForEach<K, V> implements Worker<K, V> {
     delivery.endWork(job.delivery);
     reading.polls++;
     if (job.delivery.running === 0) handChanged();
+    this.#stopIfUnreadable(work);
   }
 
   #dropWaiting(work: PartitionWork<K, V>, isAll: boolean): void {
@@ -342,10 +355,10 @@ export class ForEach<K, V> implements Worker<K, V> {
   }
 
   /** Takes from the partition only what may begin, or wait, now. */
-  #regulate({ delivery, lanes, isStopped }: PartitionWork<K, V>): void {
+  #regulate({ delivery, lanes, isStopped, unreadable }: PartitionWork<K, V>): void {
     const { ordering, maxAhead } = this.#settings;
     const isBusy = ordering === 'partition' && lanes.size > 0;
-    const isHeld = isStopped || isBusy || delivery.ledger.outstandingCount >= maxAhead;
+    const isHeld = isStopped || unreadable !== null || isBusy || delivery.ledger.outstandingCount >= maxAhead;
     if (!delivery.isBlocked) this.#host.delivery.setHeld(delivery, isHeld);
   }
 

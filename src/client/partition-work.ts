@@ -48,6 +48,8 @@ export class PartitionWork<K, V> {
   #givenUpEpoch = -1;
   #stopped: Stopped | null = null;
   #stoppedEpoch = -1;
+  #unreadable: Stopped | null = null;
+  #unreadableEpoch = -1;
   #begunUpTo = -1;
   #begunEpoch = -1;
 
@@ -67,6 +69,16 @@ export class PartitionWork<K, V> {
   stop(stopped: Stopped): void {
     this.#stopped = stopped;
     this.#stoppedEpoch = this.delivery.epoch;
+  }
+
+  /** What the partition cannot be read with: told, and stops it, when all that was handed out before has ended. */
+  get unreadable(): Stopped | null {
+    return this.#unreadableEpoch === this.delivery.epoch ? this.#unreadable : null;
+  }
+
+  setUnreadable(stopped: Stopped): void {
+    this.#unreadable = stopped;
+    this.#unreadableEpoch = this.delivery.epoch;
   }
 
   get givenUpAt(): number {

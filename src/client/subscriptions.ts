@@ -17,8 +17,6 @@ export interface SubscriptionsHost<K, V> {
   isClosing: () => boolean;
   /** Notes what is finished of these for a commit, before they are gone. */
   commitFinished: (partitions: readonly PartitionDelivery<K, V>[]) => void;
-  /** These are read from now on: what `run` does with them. */
-  setUp: (deliveries: readonly PartitionDelivery<K, V>[]) => void;
   /** The consumer is in no group any more. */
   onLeft: () => void;
   /** Partitions are gone. */
@@ -108,7 +106,7 @@ export class Subscriptions<K, V> {
   }
 
   #assignWaiting(): void {
-    const { engine, rebalances, isClosing, setUp } = this.#host;
+    const { engine, rebalances, isClosing } = this.#host;
     const partitions = this.#waiting;
     this.#waiting = null;
     if (partitions === null || isClosing()) return;
@@ -120,9 +118,9 @@ export class Subscriptions<K, V> {
       const known = this.#manual.get(key);
       if (known !== undefined && hasOffset) rebalances.seek(known, startAt);
     }
-    const begun = rebalances.assignManually(added);
-    for (const delivery of begun) this.#manual.set(partitionKey(delivery.topic, delivery.partition), delivery);
-    setUp(begun);
+    for (const delivery of rebalances.assignManually(added)) {
+      this.#manual.set(partitionKey(delivery.topic, delivery.partition), delivery);
+    }
   }
 
   /** At once, for no group has to be asked. */

@@ -242,3 +242,17 @@ it('subscribe([]) unsubscribes', async () => {
   await rig.kafka.untilStable('g', 0);
   expect([consumer.subscription(), consumer.assignment()]).toEqual([[], []]);
 });
+
+it('resume() resumes what is paused, also while other paused partitions are being given back', async () => {
+  const rig = await MockRig.start(3, 3);
+  const consumer = rig.subscribed();
+  const iterator = consumer[Symbol.asyncIterator]();
+  const { value } = await iterator.next();
+  consumer.pause();
+  expect(consumer.paused()).toHaveLength(2);
+  consumer.unsubscribe();
+  // What the loop has in hand is waited for: it is not assigned any more, and not gone.
+  expect([consumer.assignment(), consumer.paused(), value?.topic]).toEqual([[], [], 't']);
+  consumer.resume();
+  await iterator.return?.();
+});
