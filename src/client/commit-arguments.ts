@@ -17,6 +17,8 @@ export interface Target extends Required<TopicPartitionOffset> {
   kind: 'record' | 'batch' | 'offset';
   /** Of the record, or of the batch's first; of an offset, itself. */
   firstOffset: number;
+  /** The partition's, when the record or batch was handed out; −1 for an offset, and for what no consumer handed out. */
+  epoch: number;
 }
 
 /** @throws ConfigError for what is none of these */
@@ -28,11 +30,12 @@ export function targetsOf(what: unknown, where: string): Target[] {
 function targetOf(what: unknown, where: string): Target {
   if (what instanceof RecordBatch) {
     const { topic, partition, firstOffset, nextOffset: offset, leaderEpoch } = what;
-    return { kind: 'batch', topic, partition, firstOffset, offset, leaderEpoch, metadata: '' };
+    return { kind: 'batch', topic, partition, firstOffset, offset, leaderEpoch, metadata: '', epoch: what['epoch'] };
   }
   if (what instanceof KafkaRecord) {
     const { topic, partition, offset: firstOffset, leaderEpoch } = what;
-    return { kind: 'record', topic, partition, firstOffset, offset: firstOffset + 1, leaderEpoch, metadata: '' };
+    const { epoch } = what['source'];
+    return { kind: 'record', topic, partition, firstOffset, offset: firstOffset + 1, leaderEpoch, metadata: '', epoch };
   }
   const { offset, leaderEpoch = -1, metadata: given } = (what ?? {}) as Partial<TopicPartitionOffset>;
   const metadata = given ?? ''; // `null` is what `committed()` gives for none, as in Java
@@ -47,5 +50,6 @@ function targetOf(what: unknown, where: string): Target {
     offset: next,
     leaderEpoch,
     metadata,
+    epoch: -1,
   };
 }

@@ -92,9 +92,11 @@ export class Commits<K, V> {
 
   /** What the next commit covers: records and batches one by one, in any order; an offset with all before it. */
   markConsumed(targets: readonly Target[]): void {
-    for (const { kind, topic, partition, firstOffset, offset, leaderEpoch, metadata } of targets) {
-      const ledger = this.#delivery.get(topic, partition)?.ledger;
-      if (ledger === undefined) continue; // it belongs to another member by now
+    for (const { kind, topic, partition, firstOffset, offset, leaderEpoch, metadata, epoch } of targets) {
+      const delivery = this.#delivery.get(topic, partition);
+      if (delivery === undefined) continue; // it belongs to another member by now
+      if (epoch >= 0 && epoch !== delivery.epoch) continue; // handed out in an older assignment, or before a seek
+      const { ledger } = delivery;
       if (kind === 'offset') {
         ledger.finishUpTo(offset, leaderEpoch);
         ledger.describe(offset, metadata);

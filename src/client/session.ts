@@ -100,6 +100,7 @@ export class Session<K, V> {
       engine: this.#engine,
       isClosing: () => this.#closing.hasBegun,
       commitFinished: (partitions) => void this.#commitFinished(partitions),
+      setUp: (deliveries) => void this.handlers.setUp(deliveries),
       onLeft: () => (this.membership = NO_MEMBERSHIP),
       onDropped: () => this.#positions.wake(),
     });

@@ -17,6 +17,8 @@ export interface SubscriptionsHost<K, V> {
   isClosing: () => boolean;
   /** Notes what is finished of these for a commit, before they are gone. */
   commitFinished: (partitions: readonly PartitionDelivery<K, V>[]) => void;
+  /** These are read from now on: what `run` does with them. */
+  setUp: (deliveries: readonly PartitionDelivery<K, V>[]) => void;
   /** The consumer is in no group any more. */
   onLeft: () => void;
   /** Partitions are gone. */
@@ -106,7 +108,7 @@ export class Subscriptions<K, V> {
   }
 
   #assignWaiting(): void {
-    const { engine, rebalances, isClosing } = this.#host;
+    const { engine, rebalances, isClosing, setUp } = this.#host;
     const partitions = this.#waiting;
     this.#waiting = null;
     if (partitions === null || isClosing()) return;
@@ -118,9 +120,9 @@ export class Subscriptions<K, V> {
       const known = this.#manual.get(key);
       if (known !== undefined && hasOffset) rebalances.seek(known, startAt);
     }
-    for (const delivery of rebalances.assignManually(added)) {
-      this.#manual.set(partitionKey(delivery.topic, delivery.partition), delivery);
-    }
+    const begun = rebalances.assignManually(added);
+    for (const delivery of begun) this.#manual.set(partitionKey(delivery.topic, delivery.partition), delivery);
+    setUp(begun);
   }
 
   /** At once, for no group has to be asked. */

@@ -89,6 +89,14 @@ describe('large compressed batches', () => {
       await vi.waitFor(() => expect(chunk.isWaiting).toBe(false));
       expect(() => chunk.next(0)).toThrow(CorruptRecordError);
     }
+    // Which throws, or gives no promise: at once.
+    for (const decompressAsync of [
+      () => expect.unreachable('boom'),
+      () => undefined as unknown as Promise<Uint8Array>,
+    ]) {
+      const chunk = new ChunkReader(fetched([large(0)]), 1, { ...OPTIONS, codecs: table(decompressAsync) }, QUIET);
+      expect(() => chunk.next(0)).toThrow(CorruptRecordError);
+    }
   });
 
   it('through the delivery: nothing now, then all of it, and nothing after a seek', async () => {

@@ -255,6 +255,24 @@ describe('the automatic commit', () => {
 });
 
 describe('enableAutoOffsetStore: false', () => {
+  it('passes over what was handed out before a seek, or in an older assignment', async () => {
+    const rig = await MockRig.start(400);
+    const consumer = rig.subscribed({ enableAutoOffsetStore: false, maxPollRecords: 200 });
+    const [first] = await consumer.poll({ timeoutMs: 10_000 });
+    const [old] = await consumer.poll({ timeoutMs: 10_000 });
+    if (first === undefined || old === undefined) throw new Error('no batches');
+    consumer.seek({ topic: 't', partition: 0 }, 0);
+    const [now] = await consumer.poll({ timeoutMs: 10_000 });
+    expect(now?.firstOffset).toBe(0);
+    consumer.markConsumed([old, first]);
+    consumer.markConsumed([...first]);
+    await consumer.commit();
+    expect(rig.committed() ?? 0).toBe(0);
+    if (now !== undefined) consumer.markConsumed(now);
+    await consumer.commit();
+    expect(rig.committed()).toBe(200);
+  });
+
   it('commits what was marked, in any order, as far as there is no gap', async () => {
     const rig = await MockRig.start(10, 10);
     const consumer = rig.subscribed({ enableAutoOffsetStore: false });

@@ -122,6 +122,28 @@ describe.each(GROUPS)('unsubscribe() (%s)', (_name, options) => {
   });
 });
 
+it('assign() while run() is running, or waits for the group to be left, is read by it', async () => {
+  const rig = await MockRig.start(2, 2);
+  const consumer = rig.consumer();
+  const handled: string[] = [];
+  consumer.subscribe(['t']);
+  await consumer.poll({ timeoutMs: 10_000 });
+  consumer.unsubscribe();
+  consumer.assign([{ ...T0, offset: 1 }]);
+  const running = consumer.run({
+    setup: (list) => void handled.push(`setup ${partitions(list).join()}`),
+    consume: async (claim) => {
+      for await (const { partition, offset } of claim) handled.push(`${partition}@${offset}`);
+    },
+  });
+  await soon(() => handled.length === 2, 'the first partition');
+  consumer.assign([T0, { ...T1, offset: 1 }]);
+  await soon(() => handled.length === 4, 'the second partition');
+  await consumer.close();
+  await running;
+  expect(handled).toEqual(['setup 0', '0@1', 'setup 1', '1@1']);
+});
+
 describe.each([
   ['cooperative', COOPERATIVE],
   ['KIP-848', KIP_848],

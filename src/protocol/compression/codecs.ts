@@ -84,7 +84,15 @@ function guarded(name: CompressionName, custom: CustomCodec): Codec {
   return {
     ...codec,
     decompressAside(bytes, maxBytes, done) {
-      custom.decompressAsync?.(bytes, maxBytes).then(
+      let outcome: PromiseLike<unknown> | undefined;
+      try {
+        outcome = custom.decompressAsync?.(bytes, maxBytes);
+        if (typeof outcome?.then !== 'function') throw new Error('decompressAsync() gave no promise');
+      } catch (cause) {
+        done(foreign(cause), NO_BYTES);
+        return;
+      }
+      outcome.then(
         (result) => {
           let bytesOut: Buffer = NO_BYTES;
           let error: DecompressionError | null = null;
