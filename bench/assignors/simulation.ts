@@ -179,6 +179,7 @@ export class Simulation {
         throw action.error;
       case 'assign':
       case 'rebalancing':
+      case 'trouble':
       case 'log':
         return;
       case 'sendLeave':
