@@ -103,13 +103,13 @@ export class PartitionClaim<K, V> implements Claim<K, V> {
 
   async #next<T>(take: () => T | undefined): Promise<IteratorResult<T, undefined>> {
     const { delivery } = this;
-    const { reading } = this.#host;
+    const { reading, delivery: all } = this.#host;
     reading.polls++;
     if (delivery.isInHand) delivery.finish();
     if (reading.isTurnOver()) await reading.nextTurn();
     for (;;) {
       if (this.hasEnded) return { done: true, value: undefined };
-      const value = delivery.isPaused || delivery.isBlocked ? undefined : take();
+      const value = delivery.isPaused || delivery.isBlocked || all.isHeldBack ? undefined : take();
       if (value !== undefined) {
         delivery.isInHand = true;
         return { done: false, value };
@@ -118,6 +118,7 @@ export class PartitionClaim<K, V> implements Claim<K, V> {
       reading.wake(); // one more waits
       await arrival;
       this.#wake = null;
+      reading.lookAtClock();
     }
   }
 }

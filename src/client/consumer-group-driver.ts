@@ -149,7 +149,7 @@ export class ConsumerGroupDriver implements GroupMember {
           this.#authority.suspend();
           this.#hasLeft = false;
         }
-        void this.#answers.of(
+        void this.#answers.ofGroup(
           coordinator.send(consumerGroupHeartbeat, request),
           (response) => {
             if (request.memberEpoch === LEAVES_FOR_GOOD) this.#hasLeft = isGone(response.errorCode);

@@ -12,7 +12,7 @@ export interface Worker<K, V> {
   readonly isIdle: boolean;
   /** These are being given back, or are gone. */
   onBlocked(partitions: readonly PartitionDelivery<K, V>[]): void;
-  /** The application reads this one again after a pause. */
+  /** The application reads a partition again after a pause, or what was held back is not any more. */
   onResumed?(): void;
   /** The group does not wait any longer for what works on these. Returns those of them that something does work on. */
   onGivenUp?(partitions: readonly PartitionDelivery<K, V>[]): PartitionDelivery<K, V>[];
@@ -44,6 +44,8 @@ export class Delivery<K, V> {
   #refusals = new Map<string, KafkaError>();
   /** Something was fetched of them since their end was told of: no wait has to look at all the others. */
   #unended = new Set<PartitionDelivery<K, V>>();
+  /** Nothing is handed out, whatever there is. */
+  #isHeldBack = false;
   #onAvailable: () => void;
 
   /** @param onAvailable there is something to hand out where there was nothing */
@@ -103,6 +105,24 @@ export class Delivery<K, V> {
     delivery.isHeld = isHeld;
     if (isHeld) this.#leave(delivery);
     else if (delivery.hasSomething) this.#enter(delivery);
+  }
+
+  /** The group may have given all of it to others: what is there waits until it has answered. */
+  get isHeldBack(): boolean {
+    return this.#isHeldBack;
+  }
+
+  setHeldBack(isHeldBack: boolean): void {
+    if (this.#isHeldBack === isHeldBack) return;
+    this.#isHeldBack = isHeldBack;
+    if (isHeldBack) {
+      if (this.#current?.hasSomething === true) this.#putFirst(this.#current);
+      this.#current = null;
+      return;
+    }
+    for (const { onReady } of this.partitions) onReady?.();
+    this.#worker?.onResumed?.();
+    this.#onAvailable();
   }
 
   setTracking(isTracking: boolean): void {
@@ -314,6 +334,7 @@ export class Delivery<K, V> {
 
   /** Whoever still has something goes to the end of the line; the first in line is next. */
   #nextTurn(): boolean {
+    if (this.#isHeldBack) return false;
     const last = this.#current;
     this.#current = null;
     if (last?.hasSomething === true) this.#enter(last);

@@ -14,6 +14,10 @@ export interface EngineContext {
   readonly identity: Membership | null;
   /** The coordinator has refused a commit, or offsets that were asked for, for who asks. */
   fenced(errorCode: number, membership: Membership): void;
+  /** A request to the group goes out. Returns what `groupAnswered` takes. */
+  groupAsked(): number;
+  /** The group has answered, and its machine has acted on that. */
+  groupAnswered(asked: number): void;
   /** Monotonic milliseconds; the time of all machines and deadlines. */
   now(): number;
   emit(event: EngineEvent): void;

@@ -4,6 +4,7 @@ import { Cluster } from '../network/cluster.ts';
 import { Coordinator } from '../network/coordinator.ts';
 import { VERSION } from '../version.ts';
 import { CommitDriver } from './commit-driver.ts';
+import { Doubt } from './doubt.ts';
 import type { EngineContext } from './engine-context.ts';
 import { FetchDriver } from './fetch-driver.ts';
 import { ConsumerGroupDriver } from './consumer-group-driver.ts';
@@ -34,6 +35,7 @@ export class Engine implements EnginePort, EngineContext {
   readonly #lookups: LookupDriver;
   readonly #group: GroupMember | null;
   readonly #loop: LoopWatch;
+  readonly #doubt = new Doubt((isHeld) => this.emit({ type: 'hold', isHeld }));
   readonly #timer = new Timer(() => this.step());
   #inbox: EngineCommand[] = [];
   #isStepping = false;
@@ -120,6 +122,16 @@ export class Engine implements EnginePort, EngineContext {
     // Reading goes back: so may what is committed.
     if (event.type === 'positioned' && event.isReset) this.#commits.committer.positioned(event.topic, event.partition);
     this.#emit(event);
+    if (event.type === 'revoking' && event.lost) this.#doubt.end();
+  }
+
+  groupAsked(): number {
+    this.#lookAtLoop(this.now());
+    return this.#doubt.count;
+  }
+
+  groupAnswered(asked: number): void {
+    this.#doubt.answered(asked);
   }
 
   refreshMetadata(topics: readonly string[]): void {
@@ -133,6 +145,7 @@ export class Engine implements EnginePort, EngineContext {
     this.#commits.close(error);
     this.emit({ type: 'failed', error });
     this.#group?.fail(error);
+    this.#doubt.end();
   }
 
   send(command: EngineCommand): void {
@@ -184,8 +197,7 @@ export class Engine implements EnginePort, EngineContext {
   #tick(now: number): void {
     if (now >= this.#closeBy) this.#finishClosing();
     if (this.#isClosed) return;
-    const lag = this.#loop.tick(now);
-    if (lag !== null) this.emit({ type: 'log', ...lag });
+    this.#lookAtLoop(now);
     this.#group?.tick(now);
     this.#tellUnsubscribed();
     this.#metadata.tick(now);
@@ -198,6 +210,15 @@ export class Engine implements EnginePort, EngineContext {
     if (now < this.#autoCommitAt) return;
     this.#autoCommitAt = now + this.settings.autoCommitIntervalMs;
     this.emit({ type: 'autoCommitDue' });
+  }
+
+  /** After a standstill that the session may not have survived nothing is handed out before the group has answered. */
+  #lookAtLoop(now: number): void {
+    const still = this.#loop.tick(now);
+    if (still === null) return;
+    this.emit({ type: 'log', level: still.level, message: still.message });
+    const isMember = this.#group?.isOut === false && this.#failure === null && this.#closeBy === Infinity;
+    if (still.mayBeOver && isMember) this.#doubt.begin();
   }
 
   #deadline(): number {
@@ -236,6 +257,7 @@ export class Engine implements EnginePort, EngineContext {
         this.#metadata.want([]);
         this.#unsubscribing = command.id;
         this.#group?.unsubscribe();
+        this.#doubt.end();
         return;
       case 'start':
         for (const { topic, partition } of command.partitions) this.#commits.committer.positioned(topic, partition);
@@ -290,6 +312,7 @@ export class Engine implements EnginePort, EngineContext {
         fetcher.stop([...fetcher.partitions]); // from here on only what a listener asks for is looked up
         if (this.#group === null) this.#finishClosing();
         else this.#group.close();
+        this.#doubt.end();
         this.#boundLeaving(now);
         return;
     }

@@ -223,11 +223,12 @@ export class ForEach<K, V> implements Worker<K, V> {
     const waiting = lane === null ? undefined : work.lanes.get(lane);
     if (waiting === undefined) return null;
     const { delivery } = work;
+    if (waiting.length > 0) this.#host.reading.isTurnOver(); // notices a pause; the reader sees to the turn
     for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
       // What is left of the lanes of a partition that is given back, or in the end, has been overtaken.
       const isWanted = next.epoch === delivery.epoch && !work.isStopped && !this.#isAbandoned;
-      const mayBegin = isWanted && !delivery.isPaused;
-      if (isWanted && !mayBegin && !this.#isOver && !delivery.isBlocked) return null; // waits for `resume`
+      const mayBegin = isWanted && !this.#isWithheld(delivery);
+      if (isWanted && !mayBegin && !this.#isOver && !delivery.isBlocked) return null; // waits for `onResumed`
       waiting.shift();
       if (mayBegin) return next;
       this.#release(work, next, false);
@@ -235,11 +236,15 @@ export class ForEach<K, V> implements Worker<K, V> {
     return null;
   }
 
+  #isWithheld({ isPaused }: PartitionDelivery<K, V>): boolean {
+    return isPaused || this.#host.delivery.isHeldBack;
+  }
+
   /** Begins what a pause has held up, as far as there is room. */
   #unpark(): void {
     this.#hasParked = false;
     for (const work of this.#work.values()) {
-      for (const lane of work.delivery.isPaused ? [] : [...work.parked]) {
+      for (const lane of this.#isWithheld(work.delivery) ? [] : [...work.parked]) {
         if (this.#running >= this.#settings.concurrency || this.#isOver) break;
         work.parked.delete(lane);
         const job = this.#waitingBehind(work, lane);
@@ -263,7 +268,7 @@ export class ForEach<K, V> implements Worker<K, V> {
     if (ordering !== 'partition' || left <= 1 || this.#isOver || this.#isAbandoned || this.#isTurnOver) return null;
     if (reading.hasEnded || reading.failure !== null || work.isStopped || this.#work.get(delivery) !== work)
       return null;
-    if (delivery.epoch !== epoch || delivery.isPaused || delivery.isBlocked) return null;
+    if (delivery.epoch !== epoch || this.#isWithheld(delivery) || delivery.isBlocked) return null;
     if (!isStoring && delivery.ledger.outstandingCount >= maxAhead) return null;
     if (reading.isTurnOver()) {
       this.#isTurnOver = true;

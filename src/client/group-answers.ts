@@ -1,6 +1,14 @@
 import { type KafkaError, toKafkaError } from '../errors.ts';
 import { isBrokers } from '../group/answers.ts';
+import { ERROR_CODES } from '../protocol/error-codes.ts';
 import type { EngineContext } from './engine-context.ts';
+
+/** Said by brokers that do not speak for the group, or not yet. */
+const NO_COORDINATOR: ReadonlySet<number> = new Set([
+  ERROR_CODES.COORDINATOR_LOAD_IN_PROGRESS,
+  ERROR_CODES.COORDINATOR_NOT_AVAILABLE,
+  ERROR_CODES.NOT_COORDINATOR,
+]);
 
 type SearchEvent =
   | { type: 'coordinatorFound'; id: number; coordinator: string }
@@ -31,10 +39,28 @@ export class GroupAnswers<Event> {
     this.#answer(event); // outside of `try`: what the machine throws is no failed look-up
   }
 
+  /** The same for a request to the group itself, whose answer tells that this is a member, or that it is none. */
+  async ofGroup<Res extends { errorCode: number }>(
+    sent: Promise<Res>,
+    answered: (response: Res) => Event,
+    failed: (error: KafkaError) => Event,
+  ): Promise<void> {
+    const asked = this.#engine.groupAsked();
+    let speaksForGroup = false;
+    const heard = (response: Res): Event => {
+      speaksForGroup = !NO_COORDINATOR.has(response.errorCode);
+      return answered(response);
+    };
+    await this.of(sent, heard, failed, () => {
+      if (speaksForGroup) this.#engine.groupAnswered(asked);
+    });
+  }
+
   async of<Res>(
     sent: Promise<Res>,
     answered: (response: Res) => Event,
     failed: (error: KafkaError) => Event,
+    acted?: () => void,
   ): Promise<void> {
     let event: Event;
     try {
@@ -42,12 +68,13 @@ export class GroupAnswers<Event> {
     } catch (error) {
       event = failed(toKafkaError(error));
     }
-    this.#answer(event);
+    this.#answer(event, acted);
   }
 
-  #answer(event: Event | SearchEvent): void {
+  #answer(event: Event | SearchEvent, acted?: () => void): void {
     if (this.#engine.isClosed) return;
     this.#on(event);
+    acted?.();
     this.#engine.step();
   }
 }

@@ -154,7 +154,7 @@ export class GroupDriver implements GroupMember {
         // Until the new generation is there, commits wait.
         this.#authority.suspend();
         this.#hasLeft = false;
-        void this.#answers.of(
+        void this.#answers.ofGroup(
           this.#join(action.request, Math.max(action.timeoutMs, settings.requestTimeoutMs)),
           (response) => ({ type: 'joinAnswered', id: action.id, response }),
           (error) => ({ type: 'joinFailed', id: action.id, error }),
@@ -164,7 +164,7 @@ export class GroupDriver implements GroupMember {
         // The machine's own limit comes first.
         const timeoutMs = Math.max(2 * action.timeoutMs, settings.requestTimeoutMs);
         this.#syncEndsAt = this.#engine.now() + timeoutMs;
-        void this.#answers.of(
+        void this.#answers.ofGroup(
           coordinator.send(syncGroup, action.request, { timeoutMs }).finally(() => (this.#syncEndsAt = 0)),
           (response) => ({ type: 'syncAnswered', id: action.id, response }),
           (error) => ({ type: 'syncFailed', id: action.id, error }),
@@ -172,14 +172,14 @@ export class GroupDriver implements GroupMember {
         return;
       }
       case 'sendHeartbeat':
-        void this.#answers.of(
+        void this.#answers.ofGroup(
           coordinator.send(heartbeat, action.request, { timeoutMs: this.#heartbeatTimeoutMs() }),
           (response) => ({ type: 'heartbeatAnswered', id: action.id, response }),
           (error) => ({ type: 'heartbeatFailed', id: action.id, error }),
         );
         return;
       case 'sendLeave':
-        void this.#answers.of(
+        void this.#answers.ofGroup(
           coordinator.send(leaveGroup, (version) => leaveRequest(action.request, version)),
           (response) => {
             this.#hasLeft = isGone(response);

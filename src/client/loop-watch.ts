@@ -5,6 +5,14 @@ const SESSION_PARTS = 3;
 /** How often a watched loop has to come by, at the least. */
 const MOST_INTERVAL_MS = 1000;
 
+/** The event loop has stood still for a good part of the session. */
+export interface Standstill {
+  level: LogLevel;
+  message: string;
+  /** The group may have ended the session. */
+  mayBeOver: boolean;
+}
+
 /**
  * Whether the event loop turns. Heartbeats need it: a handler that computes, or waits synchronously, holds them up, and when that
  * lasts as long as the session the group gives the partitions to others. Nothing can be said meanwhile, so the shorter pauses are
@@ -34,10 +42,12 @@ export class LoopWatch {
     return this.#dueAt;
   }
 
-  /** What is to be said of how late this comes; `null` for nothing. */
-  tick(now: number): { level: LogLevel; message: string } | null {
+  /** Returns what is to be said of how late this comes; `null` for nothing. */
+  tick(now: number): Standstill | null {
     if (now < this.#dueAt) return null;
     const lagMs = Math.round(now - this.#dueAt);
+    // The loop was last seen so long ago; when it stopped after that nobody knows.
+    const mayBeOver = lagMs + this.#intervalMs >= this.#sessionTimeoutMs;
     this.#dueAt = now + this.#intervalMs;
     this.longestMs = Math.max(this.longestMs, lagMs);
     if (lagMs * SESSION_PARTS < this.#sessionTimeoutMs) return null;
@@ -48,9 +58,10 @@ export class LoopWatch {
       return {
         level: 'warn',
         message: `${stood}: at ${limit} the group takes this member's partitions away. ${remedy}`,
+        mayBeOver,
       };
     }
     const message = `${stood}: longer than ${limit}, so the group may have given this member's partitions to others. ${remedy}`;
-    return { level: 'error', message };
+    return { level: 'error', message, mayBeOver };
   }
 }

@@ -52,7 +52,7 @@ export type EngineCommand =
   | { type: 'pause' | 'resume'; partitions: readonly TopicPartition[] }
   /** Bytes of a `records` event that were used or dropped: there is room again. */
   | { type: 'release'; topic: string; partition: number; epoch: number; bytes: number }
-  /** The answer to `collect`: whether the application waits for records, and how often it has come for some. */
+  /** The answer to `collect`, or a sign that the event loop turns again: whether the application waits for records, and how often it has come for some. */
   | { type: 'progress'; isWaiting: boolean; polls: number }
   /**
    * Answered by `committed` with the same id: when the fate of each offset is known and all `async` ones before it are answered, or when
@@ -117,6 +117,11 @@ export type EngineEvent =
   | { type: 'unsubscribed'; id: number }
   /** The coordinator counts this member in another epoch now; what it owns is the same. */
   | { type: 'membershipChanged'; memberId: string; generation: number }
+  /**
+   * While it is held, hand nothing out of what the group has given: the event loop stood still for a session or longer, so all
+   * of it may be others' by now. Ends when the group has answered, or has nothing left to answer about.
+   */
+  | { type: 'hold'; isHeld: boolean }
   /** Answer with `progress`. */
   | { type: 'collect' }
   /** `autoCommitIntervalMs` have passed: commit what is finished. */

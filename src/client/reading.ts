@@ -4,14 +4,7 @@ import { closedError } from './closed-error.ts';
 import type { Delivery } from './delivery.ts';
 import { LateResult, ReadingLoop, whenRaced } from './reading-loop.ts';
 import type { RecordBatch } from './record-batch.ts';
-
-/**
- * After so long without a turn of the event loop a read waits for one: a loop over buffered records is all microtasks, and
- * would hold up heartbeats and fetches for as long as there are records.
- */
-const TURN_MS = 5;
-/** The clock is read this seldom at the most, and more often the slower the application handles records. */
-const MOST_READS_PER_CHECK = 256;
+import { TurnClock } from './turn-clock.ts';
 
 /** Who reads, where that is no loop: `poll()` or `read()`; `forEach` or `run`. */
 const CALL = Symbol('call');
@@ -22,6 +15,8 @@ export interface ReadingEvents {
   onHandChanged: () => void;
   /** There is nothing to hand out: the application waits. */
   onWaiting: () => void;
+  /** The event loop may have stood still since the last read: called before anything else is handed out. */
+  onLongPause: () => void;
 }
 
 /** The application's side of reading: one reader at a time, which waits where there is nothing yet. */
@@ -45,14 +40,12 @@ export class Reading<K, V> {
   #raised: { error: KafkaError; again: (() => void) | null }[] = [];
   #again: (() => void)[] = [];
   #isPollInHand = false;
-  #readsToCheck = 1;
-  #readsPerCheck = 1;
-  #checkedAt = 0;
-  #turnBeganAt = 0;
+  readonly #turn: TurnClock;
 
   constructor(delivery: Delivery<K, V>, events: ReadingEvents) {
     this.#delivery = delivery;
     this.#events = events;
+    this.#turn = new TurnClock(() => events.onLongPause());
   }
 
   get isWaiting(): boolean {
@@ -99,7 +92,7 @@ export class Reading<K, V> {
     if (isIdle) this.#events.onWaiting();
     await arrival; // no turn of the event loop: a handler's end wakes, too
     this.#wake = null;
-    this.#readsToCheck = 0; // nobody knows how long that was
+    this.#turn.expire(); // nobody knows how long that was
   }
 
   /** There may be something new. */
@@ -162,7 +155,7 @@ export class Reading<K, V> {
     let isTurnOver: boolean;
     try {
       this.#comeForMore(loop);
-      this.#readsToCheck = 0; // a batch is worth a look at the clock
+      this.#turn.expire(); // a batch is worth a look at the clock
       isTurnOver = this.isTurnOver();
       if (!this.isInterrupted && !isTurnOver) {
         const batch = this.#delivery.nextBatch(maxRecords);
@@ -187,7 +180,7 @@ export class Reading<K, V> {
       isTimeUp = true;
       this.wake();
     }, timeoutMs);
-    this.#readsToCheck = 0;
+    this.#turn.expire();
     try {
       const result = await this.#later(
         CALL,
@@ -345,7 +338,7 @@ export class Reading<K, V> {
         await arrival;
         if (this.#hasLeft(reader)) continue;
         this.#wake = null;
-        this.#turnBeganAt = performance.now();
+        this.#turn.hasTurned();
       }
     } finally {
       if (!this.#hasLeft(reader)) {
@@ -369,24 +362,20 @@ export class Reading<K, V> {
 
   /** Of `performance.now()`, when it was last looked at: some milliseconds ago at the most while records are taken. */
   get clock(): number {
-    return this.#checkedAt;
+    return this.#turn.checkedAt;
   }
 
   /** Asked before every record: the event loop has to turn now. */
   isTurnOver(): boolean {
-    if (--this.#readsToCheck > 0) return false;
-    const now = performance.now();
-    const perRead = (now - this.#checkedAt) / this.#readsPerCheck;
-    const wanted = Math.floor(TURN_MS / 2 / Math.max(perRead, 0.001));
-    this.#readsPerCheck = Math.max(1, Math.min(wanted, this.#readsPerCheck * 2, MOST_READS_PER_CHECK));
-    this.#readsToCheck = this.#readsPerCheck;
-    this.#checkedAt = now;
-    return now - this.#turnBeganAt >= TURN_MS;
+    return this.#turn.isOver();
   }
 
-  async nextTurn(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#turnBeganAt = performance.now();
-    this.#checkedAt = this.#turnBeganAt;
+  nextTurn(): Promise<void> {
+    return this.#turn.next();
+  }
+
+  /** For a loop of `run`, which waits by itself: notices a long pause before the next record. */
+  lookAtClock(): void {
+    this.#turn.look();
   }
 }

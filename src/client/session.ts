@@ -73,6 +73,7 @@ export class Session<K, V> {
     this.reading = new Reading<K, V>(this.delivery, {
       onHandChanged: () => this.#handChanged(),
       onWaiting: () => this.#onWaiting(),
+      onLongPause: () => this.#sendProgress(),
     });
     this.metrics = new Metrics(this.delivery, this.#engine, settings, () => this.membership);
     this.#lookups = new Lookups(this.#engine, settings.defaultApiTimeoutMs);
@@ -277,6 +278,9 @@ export class Session<K, V> {
         return;
       case 'unsubscribed':
         this.#subscriptions.onUnsubscribed(event.id);
+        return;
+      case 'hold':
+        this.delivery.setHeldBack(event.isHeld);
         return;
       case 'collect':
         this.#sendProgress();

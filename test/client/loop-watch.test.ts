@@ -18,13 +18,21 @@ describe('an event loop that stands still', () => {
       message: expect.stringMatching(
         /^the event loop stood still for 15000 ms, and no heartbeat could be sent: at sessionTimeoutMs \(45000 ms\) the group takes/,
       ) as string,
+      mayBeOver: false,
     });
     expect(come(45_000)).toMatchObject({
       level: 'error',
+      mayBeOver: true,
       message: expect.stringContaining('longer than sessionTimeoutMs (45000 ms)') as string,
     });
     expect(come(3)).toBeNull();
     expect(watch.longestMs).toBe(45_000);
+  });
+
+  it('may have outlasted the session as soon as it was last seen a session ago', () => {
+    const { come } = watched(45_000);
+    expect(come(43_999)).toMatchObject({ level: 'warn', mayBeOver: false });
+    expect(come(44_000)).toMatchObject({ level: 'warn', mayBeOver: true });
   });
 
   it('is looked at often enough for a short session', () => {

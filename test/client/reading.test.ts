@@ -14,6 +14,7 @@ class ReadingRig extends DeliveryRig {
   readonly reading: Reading<Bytes, Bytes> = new Reading(this.delivery, {
     onHandChanged: () => this.handChanges++,
     onWaiting: () => this.waits++,
+    onLongPause: () => undefined,
   });
 
   readonly records = this.reading.records();
