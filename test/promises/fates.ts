@@ -135,7 +135,7 @@ export async function fateOf(kafka: MockCluster, place: Place, code: number, tim
     await reading;
     if (isRead) {
       if (times > 1) hit?.remove();
-      const committed = consumer.commit({ topic: id, partition: 0, offset: 2 });
+      const committed = commitAtLast(consumer, { topic: id, partition: 0, offset: 2 });
       if (!(await settles(committed, LIMIT_MS))) return 'stuck: the commit does not end';
       await committed;
       return failures.length > 0 ? 'told' : 'flows';
@@ -187,6 +187,18 @@ async function readTo(consumer: Consumer, offset: number, failures: KafkaError[]
     }
   }
   return false;
+}
+
+/** Again where the session has ended meanwhile: it is short, and the machine may be busy. */
+async function commitAtLast(consumer: Consumer, offset: Parameters<Consumer['commit']>[0]): Promise<void> {
+  for (let left = 20; ; left--) {
+    try {
+      return await consumer.commit(offset);
+    } catch (error) {
+      if (left === 0 || !['UNKNOWN_MEMBER_ID', 'FencedError'].includes((error as Error).name)) throw error;
+      await consumer.read({ timeoutMs: 100 }).catch(ignore);
+    }
+  }
 }
 
 const ignore = (): void => undefined;
