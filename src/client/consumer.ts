@@ -323,9 +323,10 @@ export class Consumer<K = Buffer | null, V = Buffer | null>
    */
   lag(partitions: readonly TopicPartition[] = this.assignment()): PartitionLag[] {
     const asked = check.topicPartitions(partitions, 'lag()');
-    const known = new Map(this.#session.metrics.lags().map((each) => [`${each.topic}/${each.partition}`, each]));
+    const { metrics } = this.#session;
+    const known = new Map(metrics.lags().map((each) => [`${each.topic}/${each.partition}`, each]));
     return asked.map(({ topic, partition }) => {
-      const none = { topic, partition, position: null, endOffset: null, lag: null, error: null };
+      const none = { topic, partition, position: null, endOffset: null, lag: null, error: metrics.failure };
       return known.get(`${topic}/${partition}`) ?? none;
     });
   }

@@ -14,8 +14,8 @@ export interface PartitionLag extends TopicPartition {
   /** `endOffset − position`, never below 0; `null` where one of them is not known. */
   lag: number | null;
   /**
-   * Why it is not read: what the broker refuses and is asked for again, or what it has failed with until a `seek`; `null` where nothing is
-   * wrong. An alert on lag should look at this as well, for the lag of a partition that is not read need not grow.
+   * Why it is not read: what the consumer has failed for good with; what the broker refuses and is asked for again; or what the
+   * partition has failed with until a `seek`; `null` where nothing is wrong. An alert on lag should look at this as well, for the lag of a partition that is not read need not grow.
    */
   error: KafkaError | null;
 }
@@ -99,6 +99,7 @@ export class Metrics<K, V> {
     lastRebalanceMs: null,
   };
   #skippedBatches = 0;
+  #failure: KafkaError | null = null;
   #measured: Measured = { type: 'measured', partitions: [], brokers: [], groupState: null, failure: null };
 
   constructor(
@@ -137,8 +138,19 @@ export class Metrics<K, V> {
     this.#measured = event;
   }
 
+  /** Nothing is read any more, of any partition. */
+  failed(error: KafkaError): void {
+    this.#failure = error;
+  }
+
+  /** What the consumer has failed for good with. */
+  get failure(): KafkaError | null {
+    return this.#failure;
+  }
+
   lags(): PartitionLag[] {
-    return [...this.#delivery.partitions].filter(({ isBlocked }) => !isBlocked).map(lagOf);
+    const read = [...this.#delivery.partitions].filter(({ isBlocked }) => !isBlocked);
+    return read.map((delivery) => lagOf(delivery, this.#failure));
   }
 
   take(): ConsumerMetrics {
@@ -149,7 +161,7 @@ export class Metrics<K, V> {
       const { topic, partition, isPaused } = delivery;
       const counters = fetched.get(partitionKey(topic, partition)) ?? NOTHING;
       const { nodeId, latencyMs } = counters;
-      const { position, endOffset, lag, error } = lagOf(delivery);
+      const { position, endOffset, lag, error } = lagOf(delivery, this.#failure);
       // Spread and rest cost ten times as much as the fields by name, and this is for each of thousands of partitions.
       return {
         topic,
@@ -192,7 +204,7 @@ const NOTHING = {
   recordsPerSecond: 0,
 } as const;
 
-function lagOf<K, V>(delivery: PartitionDelivery<K, V>): PartitionLag {
+function lagOf<K, V>(delivery: PartitionDelivery<K, V>, consumerFailure: KafkaError | null): PartitionLag {
   const { topic, partition, position, endOffset, failure, refusal } = delivery;
   const isKnown = position >= 0 && endOffset >= 0;
   return {
@@ -201,6 +213,6 @@ function lagOf<K, V>(delivery: PartitionDelivery<K, V>): PartitionLag {
     position: position < 0 ? null : position,
     endOffset: endOffset < 0 ? null : endOffset,
     lag: isKnown ? Math.max(0, endOffset - position) : null,
-    error: failure ?? refusal,
+    error: consumerFailure ?? failure ?? refusal,
   };
 }

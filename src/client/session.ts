@@ -314,6 +314,7 @@ export class Session<K, V> {
         return;
       case 'failed':
         this.#failure = event.error;
+        this.metrics.failed(event.error);
         this.#commits.failAll(event.error);
         this.#lookups.failAll(event.error);
         this.reading.fail(event.error);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Assignor, ConsumerOptions, KafkaError } from '../../src/index.ts';
-import { soon, timed } from './consumer-rig.ts';
+import { soon, T0, timed } from './consumer-rig.ts';
 import { deferred, MockRig } from './mock-rig.ts';
 
 const CLASSIC = ['FindCoordinator', 'JoinGroup', 'SyncGroup', 'Heartbeat'];
@@ -36,7 +36,12 @@ describe.each<{ name: string; api: string; options: Partial<ConsumerOptions> }>(
     const rig = await MockRig.start(2);
     const lost: number[] = [];
     const consumer = rig.consumer(options);
-    const listener = { onLost: (partitions: unknown[]) => lost.push(partitions.length) };
+    const errors: (KafkaError | null)[] = [];
+    const onLost = (partitions: unknown[]): void => {
+      lost.push(partitions.length);
+      errors.push(...consumer.metrics().partitions.map(({ error }) => error));
+    };
+    const listener = { onLost };
     consumer.subscribe(['t'], listener);
     expect((await consumer.read())?.offset).toBe(0);
     expect(consumer.metrics()).toMatchObject({ failure: null, group: { state: 'stable', failure: null } });
@@ -47,6 +52,8 @@ describe.each<{ name: string; api: string; options: Partial<ConsumerOptions> }>(
     const failure = expect.objectContaining({ name }) as KafkaError;
     const state = expect.stringMatching(/^(failed|fatal)$/) as string;
     expect(consumer.metrics()).toMatchObject({ failure, group: { state, failure } });
+    expect(errors).toEqual([failure]);
+    expect(consumer.lag([T0])).toEqual([{ ...T0, position: null, endOffset: null, lag: null, error: failure }]);
     const other = rig.consumer(options);
     other.subscribe(['t']);
     expect((await other.read())?.offset).toBe(0);
