@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Consumer, type ConsumerOptions } from '../../src/index.ts';
 import { TestAdmin } from '../harness/admin.ts';
@@ -11,8 +12,12 @@ import { until } from '../harness/waiting.ts';
 const PARTITIONS = 6;
 const MEMBERS = 3;
 const RECORDS_A_SECOND = 200;
-/** The producer gives up on a silent broker this soon, so that there is something to read. */
-const PRODUCER_TIMEOUT_MS = 2000;
+/** A line of Kafka's VerifiableProducer. */
+interface Acknowledgement {
+  name?: string;
+  partition?: number;
+  offset?: number;
+}
 
 export interface FrozenReport {
   produced: number;
@@ -44,7 +49,7 @@ export async function frozenBroker(
   await until(isShared, { what: 'a share for each member', timeoutMs: 60_000 });
   const producer = await startTool(cluster, 'org.apache.kafka.tools.VerifiableProducer', [
     ...['--topic', topic, '--throughput', String(RECORDS_A_SECOND), '--repeating-keys', '120'],
-    ...['--command-property', `request.timeout.ms=${PRODUCER_TIMEOUT_MS}`, '--command-property', 'linger.ms=0'],
+    ...['--command-config', join(import.meta.dirname, 'frozen-producer.properties')],
   ]);
   const acknowledgements = new Map<string, number>();
   let read = 0;
@@ -52,7 +57,8 @@ export async function frozenBroker(
     const now = performance.now();
     const { lines } = producer;
     for (; read < lines.length; read++) {
-      const said = JSON.parse(lines[read] ?? '{}') as { name?: string; partition?: number; offset?: number };
+      const line = lines[read] ?? '';
+      const said = (line.startsWith('{') ? JSON.parse(line) : {}) as Acknowledgement;
       if (said.name === 'producer_send_success') acknowledgements.set(`${said.partition}/${said.offset}`, now);
     }
   }, 50);
