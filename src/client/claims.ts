@@ -1,11 +1,11 @@
 import { ConfigError } from '../errors.ts';
 import type { TopicPartition } from '../fetch/partition.ts';
 import { PartitionClaim, type Claim } from './claim.ts';
-import type { Worker } from './delivery.ts';
 import { checkedNames, optionalSignal } from './for-each-options.ts';
 import { handlerError, HandlerErrors, isAbort, type HandlingHost } from './handling.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
 import { stoppedAt, type Unfinished } from './unfinished.ts';
+import type { Worker } from './worker.ts';
 
 /** What `run()` calls, in this order. */
 export interface ClaimHandler<K = Buffer | null, V = Buffer | null> {

@@ -5,20 +5,7 @@ import type { KafkaRecord } from '../protocol/record.ts';
 import type { DeliveryOptions } from './delivery-options.ts';
 import { PartitionDelivery } from './partition-delivery.ts';
 import type { RecordBatch } from './record-batch.ts';
-
-/** Is told what it must know of the partitions that it works on. */
-export interface Worker<K, V> {
-  /** Has come back for records. */
-  readonly isIdle: boolean;
-  /** These are being given back, or are gone. */
-  onBlocked(partitions: readonly PartitionDelivery<K, V>[]): void;
-  /** The application reads a partition again after a pause, or what was held back is not any more. */
-  onResumed?(): void;
-  /** The group does not wait any longer for what works on these. Returns those of them that something does work on. */
-  onGivenUp?(partitions: readonly PartitionDelivery<K, V>[]): PartitionDelivery<K, V>[];
-  /** Nobody waits for what is still running. */
-  onAbandoned(): void;
-}
+import type { Worker } from './worker.ts';
 
 /**
  * What was fetched and not yet handed out, over all partitions, and what the application has in hand. Partitions that have
@@ -47,12 +34,20 @@ export class Delivery<K, V> {
   /** Nothing is handed out, whatever there is. */
   #isHeldBack = false;
   #onAvailable: () => void;
+  /** The last read has found nothing to hand out, and nothing has come since. */
+  #isDry = false;
 
   /** @param onAvailable there is something to hand out where there was nothing */
   constructor(options: DeliveryOptions, turn: number, onAvailable: () => void) {
     this.#options = options;
     this.#turn = turn;
     this.#onAvailable = onAvailable;
+    options.opened.isStarved = () => this.#worker !== null || this.#isDry;
+  }
+
+  /** Decompressed, and not handed out yet. */
+  get openedBytes(): number {
+    return this.#options.opened.bytes;
   }
 
   get partitions(): Iterable<PartitionDelivery<K, V>> {
@@ -348,9 +343,13 @@ export class Delivery<K, V> {
       if (!next.hasSomething) continue;
       this.#current = next;
       this.#leftOfTurn = this.#turn;
+      this.#isDry = false;
       return true;
     }
-    return false;
+    this.#isDry = true;
+    // Those whose batches are open are paused: one more is opened, for the application would wait for nothing.
+    if (this.#worker !== null || this.#inHandCount > 0) return false;
+    return this.#options.opened.exceed() && this.#nextTurn();
   }
 
   #throwRefusal(): void {
@@ -372,7 +371,7 @@ export class Delivery<K, V> {
   }
 
   #enter(delivery: PartitionDelivery<K, V>): void {
-    if (delivery.isPaused || delivery.isBlocked || delivery.isStarting || delivery.isHeld) return;
+    if (!delivery.isReadable) return;
     if (delivery.onReady !== null) {
       delivery.onReady();
       return;

@@ -1,4 +1,3 @@
-import type { Worker } from './delivery.ts';
 import type { ForEachSettings, RecordHandler } from './for-each-options.ts';
 import { HandlerCalls } from './handler-calls.ts';
 import { HandlerJob } from './handler-job.ts';
@@ -7,6 +6,7 @@ import type { KafkaRecord } from '../protocol/record.ts';
 import type { PartitionDelivery } from './partition-delivery.ts';
 import { laneOf, PartitionWork } from './partition-work.ts';
 import { oldestOf, type Stopped, type Unfinished } from './unfinished.ts';
+import type { Worker } from './worker.ts';
 
 /** The lane of all records of a partition that are handled one after the other. */
 const ONLY_LANE = 0;

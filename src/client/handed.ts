@@ -58,3 +58,11 @@ export function soundPart(slice: RecordSlice): { slice: RecordSlice; nextOffset:
   const part = source.upTo(index + sound, cursor.at);
   return { slice: { ...slice, source: part, count: sound, nextOffset, endAt: cursor.at }, nextOffset };
 }
+
+/** Before the first record after the slice. */
+export function cursorAfter<K, V>({ source, at, index, count, endAt }: RecordSlice): RecordCursor<K, V> {
+  if (endAt >= 0) return new RecordCursor<K, V>(source, endAt, index + count);
+  const cursor = new RecordCursor<K, V>(source, at, index);
+  cursor.skip(count);
+  return cursor;
+}

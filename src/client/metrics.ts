@@ -78,6 +78,8 @@ export interface ConsumerMetrics {
   /** Of all partitions whose lag is known. */
   lag: number;
   bufferedBytes: number;
+  /** Decompressed and not yet handed out, of all partitions. Uncompressed batches are read where they lie in the buffer. */
+  openedBytes: number;
   /** Batches that could not be opened and were passed over, with `onCorruptBatch: 'skip'`. A counter. */
   skippedBatches: number;
   partitions: PartitionMetrics[];
@@ -187,6 +189,7 @@ export class Metrics<K, V> {
       group: this.#groupOf(this.#measured),
       lag: partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0),
       bufferedBytes: partitions.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
+      openedBytes: this.#delivery.openedBytes,
       skippedBatches: this.#skippedBatches,
       partitions,
       brokers: brokers.map((broker) => ({ ...broker })),

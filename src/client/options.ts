@@ -50,8 +50,11 @@ export interface ConsumerOptions<K = Buffer | null, V = Buffer | null> {
   /** Default 1. */
   fetchMinBytes?: number;
   /**
-   * Per response, and for all that is buffered of partitions that are not paused; the memory behind that is at most twice as much.
-   * Default 52428800.
+   * Per response, and for all that is buffered of partitions that are not paused; the memory behind that is at most twice
+   * as much. The same number of bytes is the budget for what was decompressed and not handed out yet, over all partitions
+   * (`metrics().openedBytes`): while it is used up, reading stays with the batches that are open. It is exceeded by a batch
+   * where one alone is larger, and by one more, each second at the most, where those that are open stand still: paused, or
+   * in the hands of handlers that take longer. What the application holds is its own. Default 52428800.
    */
   fetchMaxBytes?: number;
   /** How long the broker may wait for `fetchMinBytes`. Default 500. */

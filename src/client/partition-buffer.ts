@@ -1,6 +1,5 @@
 import type { FetchedRecords } from '../fetch/partition.ts';
-import type { OpenOptions } from '../protocol/open-batch.ts';
-import { ChunkReader } from './chunk-reader.ts';
+import { ChunkReader, type ChunkOptions } from './chunk-reader.ts';
 import type { Frames } from './frames.ts';
 import { Rewound } from './handed.ts';
 
@@ -9,9 +8,11 @@ export interface Jump {
   readonly offset: number;
 }
 
-export interface BufferHost extends OpenOptions {
+export interface BufferHost extends ChunkOptions {
   /** Of all partitions. */
   readonly frames: Frames<ChunkReader>;
+  /** The partition is being read. */
+  isWanted: () => boolean;
   /** Bytes of a chunk are used up or dropped. */
   release: (epoch: number, bytes: number) => void;
   /** There is something to hand out, which was being decompressed. */
@@ -37,7 +38,7 @@ export class PartitionBuffer {
     return this.#queue.length === 0;
   }
 
-  /** The first batch is being decompressed. */
+  /** The first batch is being decompressed, or waits for room. */
   get isWaiting(): boolean {
     const { first } = this;
     return first instanceof ChunkReader && first.isWaiting;
@@ -45,6 +46,7 @@ export class PartitionBuffer {
 
   add(records: FetchedRecords): void {
     const added = new ChunkReader(records, records.epoch, this.#host, {
+      isWanted: () => this.#host.isWanted(),
       onOpened: (chunk) => {
         if (this.first === chunk) this.#host.onOpened(); // else dropped meanwhile
       },
@@ -83,6 +85,7 @@ export class PartitionBuffer {
   }
 
   #release(chunk: ChunkReader): void {
+    chunk.close();
     this.#host.frames.leave(chunk);
     this.#host.release(chunk.epoch, chunk.sizeInBytes);
   }

@@ -5,7 +5,7 @@ import type { KafkaRecord, RecordSource } from '../protocol/record.ts';
 import { ChunkReader, type ChunkStep } from './chunk-reader.ts';
 import { DamagePolicy } from './damage.ts';
 import type { DeliveryOptions } from './delivery-options.ts';
-import { Rewound, soundPart, type RecordSlice } from './handed.ts';
+import { cursorAfter, Rewound, soundPart, type RecordSlice } from './handed.ts';
 import { PartitionBuffer } from './partition-buffer.ts';
 import { PartitionStanding } from './partition-standing.ts';
 import { RecordBatch } from './record-batch.ts';
@@ -39,6 +39,7 @@ export class PartitionDelivery<K, V> extends PartitionStanding {
     this.#damage = new DamagePolicy(options.damage.policy);
     this.#buffer = new PartitionBuffer({
       ...options,
+      isWanted: () => this.isReadable,
       release: (epoch, bytes) => options.release({ topic, partition, epoch }, bytes),
       onOpened,
       onMoved: (left, copy) => this.#move(left, copy),
@@ -75,7 +76,7 @@ export class PartitionDelivery<K, V> extends PartitionStanding {
   startAt(offset: number, isReset: boolean): void {
     if (this.#isHalted) return;
     if (this.#source !== null || !this.#buffer.isEmpty) return this.#buffer.jump(offset);
-    this.#jumpTo(offset);
+    this.jumpTo(offset);
     if (!isReset) this.ledger.committed = offset;
   }
 
@@ -95,9 +96,11 @@ export class PartitionDelivery<K, V> extends PartitionStanding {
   }
 
   #closeSource(): void {
+    const source = this.#source;
     this.#source = null;
     this.#cursor = null;
     this.#cut = null;
+    if (source !== null) this.#options.opened.release(source);
   }
 
   /** What was handed out is done, unless that is said for each record by itself. */
@@ -277,20 +280,13 @@ export class PartitionDelivery<K, V> extends PartitionStanding {
     if (this.#cursor !== null) this.#cursor = new RecordCursor(this.#source, this.#cursor.at, this.#cursor.index);
   }
 
-  #goOnBehind({ source, at, index, count, endAt }: RecordSlice): void {
-    const cursor =
-      endAt < 0 ? new RecordCursor<K, V>(source, at, index) : new RecordCursor<K, V>(source, endAt, index + count);
-    if (endAt < 0) cursor.skip(count);
-    this.#cut = null;
-    this.#cursor = cursor;
-  }
-
   /** Opens the next batch that has records for the application. What has failed is in `failure`. */
   #open(): boolean {
     for (;;) {
       try {
         if (this.#cut !== null) {
-          this.#goOnBehind(this.#cut);
+          this.#cursor = cursorAfter<K, V>(this.#cut);
+          this.#cut = null;
           return true;
         }
         const chunk = this.#buffer.first;
@@ -306,7 +302,7 @@ export class PartitionDelivery<K, V> extends PartitionStanding {
           return false; // a batch ends where the offsets jump
         else {
           this.#buffer.shift();
-          this.#jumpTo(chunk.offset);
+          this.jumpTo(chunk.offset);
         }
         if (this.#source !== null) return true;
       } catch (error) {
@@ -329,7 +325,9 @@ export class PartitionDelivery<K, V> extends PartitionStanding {
     this.#buffer.shift();
     const { source, nextOffset, at, index, upTo } = chunk;
     if (!this.ledger.isTracking) this.position = Math.max(this.position, Math.min(this.ledger.finished, upTo));
-    if (this.position < nextOffset) this.#read(source, nextOffset, new RecordCursor<K, V>(source, at, index));
+    if (this.position >= nextOffset) return;
+    this.#options.opened.add(source);
+    this.#read(source, nextOffset, new RecordCursor<K, V>(source, at, index));
   }
 
   #read(source: RecordSource, nextOffset: number, cursor: RecordCursor<K, V>): void {
@@ -387,11 +385,5 @@ export class PartitionDelivery<K, V> extends PartitionStanding {
     if (this.#isTaking || this.isBlocked) return;
     // Behind what is in hand it counts once that is finished.
     if (this.ledger.isTracking || !this.isInHand) this.ledger.skip(nextOffset, this.leaderEpoch);
-  }
-
-  #jumpTo(offset: number): void {
-    this.position = offset;
-    this.leaderEpoch = -1;
-    if (this.ledger.isTracking || !this.isInHand) this.ledger.jump(offset);
   }
 }

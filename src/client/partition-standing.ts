@@ -51,6 +51,17 @@ export class PartitionStanding implements TopicPartition {
     this.fetchEpoch = epoch;
   }
 
+  /** What it has may be handed out now. */
+  get isReadable(): boolean {
+    return !this.isPaused && !this.isBlocked && !this.isStarting && !this.isHeld;
+  }
+
+  protected jumpTo(offset: number): void {
+    this.position = offset;
+    this.leaderEpoch = -1;
+    if (this.ledger.isTracking || !this.isInHand) this.ledger.jump(offset);
+  }
+
   /** After a seek. */
   protected standAt(epoch: number, position: number): void {
     this.epoch = epoch;

@@ -1,14 +1,13 @@
 import { CLIENT_ERROR_CODES, KafkaError } from '../errors.ts';
 import type { PositionEvent, StartAt, TopicPartition } from '../fetch/partition.ts';
-import { codecTable } from '../protocol/compression/codecs.ts';
 import { closedError } from './closed-error.ts';
 import { Closing, type CloseResult } from './closing.ts';
 import type { Target } from './commit-arguments.ts';
 import { Commits, type CommitCallback } from './commits.ts';
 import { Delivery } from './delivery.ts';
+import { deliveryOptions } from './delivery-options.ts';
 import { Engine } from './engine.ts';
 import type { Committed } from './events.ts';
-import { Frames } from './frames.ts';
 import { stderrLogger } from './logger.ts';
 import { Handlers } from './handlers.ts';
 import { Lookups } from './lookups.ts';
@@ -49,24 +48,13 @@ export class Session<K, V> {
     this.#reporting = new Reporting(listeners, options.logger === undefined ? stderrLogger : options.logger);
     this.#engine = new Engine(settings, (event) => this.#onEvent(event));
     this.delivery = new Delivery<K, V>(
-      {
-        checkCrcs: settings.checkCrcs,
-        maxDecompressedBytes: settings.maxDecompressedBytes,
-        codecs: options.codecs === undefined ? undefined : codecTable(options.codecs),
-        deserializers: { key: options.keyDeserializer, value: options.valueDeserializer },
-        frames: new Frames(settings.fetchMaxBytes),
-        release: (partition, bytes) => this.#engine.send({ type: 'release', ...partition, bytes }),
-        damage: {
-          policy: settings.onCorruptBatch,
-          refetch: (partition, attempt) => this.#rebalances.refetch(partition, attempt),
-          halt: ({ topic, partition, fetchEpoch: epoch }) =>
-            this.#engine.send({ type: 'halt', topic, partition, epoch }),
-          passedOver: (error) => {
-            this.metrics.passedOver();
-            this.#reporting.error(error);
-          },
+      deliveryOptions(settings, options, this.#engine, {
+        refetch: (partition, attempt) => this.#rebalances.refetch(partition, attempt),
+        passedOver: (error) => {
+          this.metrics.passedOver();
+          this.#reporting.error(error);
         },
-      },
+      }),
       settings.maxPollRecords,
       () => this.reading.wake(),
     );
@@ -363,8 +351,7 @@ export class Session<K, V> {
 
   async #commitFinished(partitions: readonly PartitionDelivery<K, V>[]): Promise<void> {
     if (this.#failure !== null) return;
-    const { commitBy } = this.#closing;
-    await this.#closing.whileCommitting(this.#commits.beforeRevocation(partitions, commitBy));
+    await this.#closing.whileCommitting(this.#commits.beforeRevocation(partitions, this.#closing.commitBy));
   }
 
   #assigned({ topic, partition }: TopicPartition, where: string): PartitionDelivery<K, V> {

@@ -4,6 +4,7 @@ import { gunzip, gzipSync } from 'node:zlib';
 import Long from 'long';
 import { describe, expect, it, vi } from 'vitest';
 import { ChunkReader, type ChunkStep } from '../../src/client/chunk-reader.ts';
+import { OpenedBytes } from '../../src/client/opened-bytes.ts';
 import { CorruptRecordError } from '../../src/errors.ts';
 import type { FetchedRecords } from '../../src/fetch/partition.ts';
 import { codecTable } from '../../src/protocol/compression/codecs.ts';
@@ -11,8 +12,8 @@ import { RecordCursor } from '../../src/protocol/record-cursor.ts';
 import { encodeRecordBatch } from '../../src/testing/record-batch-writer.ts';
 import { batch, DeliveryRig } from './partition-rig.ts';
 
-const OPTIONS = { checkCrcs: true, maxDecompressedBytes: 10 << 20 };
-const QUIET = { onOpened: () => undefined, onMoved: () => undefined };
+const OPTIONS = { checkCrcs: true, maxDecompressedBytes: 10 << 20, opened: new OpenedBytes(1 << 30) };
+const QUIET = { isWanted: () => true, onOpened: () => undefined, onMoved: () => undefined };
 const ABORT = { key: Buffer.from([0, 0, 0, 0]), value: Buffer.alloc(6) };
 const COMMIT = { key: Buffer.from([0, 0, 0, 1]), value: Buffer.alloc(6) };
 

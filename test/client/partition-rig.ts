@@ -3,6 +3,7 @@ import type { FetchedRecords } from '../../src/fetch/partition.ts';
 import type { ChunkReader } from '../../src/client/chunk-reader.ts';
 import { Delivery } from '../../src/client/delivery.ts';
 import { Frames } from '../../src/client/frames.ts';
+import { OpenedBytes } from '../../src/client/opened-bytes.ts';
 import type { OnCorruptBatch } from '../../src/client/damage.ts';
 import type { PartitionDelivery } from '../../src/client/partition-delivery.ts';
 import type { CorruptRecordError } from '../../src/errors.ts';
@@ -36,6 +37,7 @@ export class DeliveryRig {
   passedOver: CorruptRecordError[] = [];
   readonly delivery: Delivery<Bytes, Bytes>;
   readonly frames: Frames<ChunkReader>;
+  readonly opened: OpenedBytes;
   #epoch = 0;
   #nextFetch = new Map<number, number>();
 
@@ -44,14 +46,23 @@ export class DeliveryRig {
     checkCrcs = true,
     mostWasteBytes = Infinity,
     onCorruptBatch = 'fail',
-  }: { turn?: number; checkCrcs?: boolean; mostWasteBytes?: number; onCorruptBatch?: OnCorruptBatch } = {}) {
+    budget = 1 << 30,
+  }: {
+    turn?: number;
+    checkCrcs?: boolean;
+    mostWasteBytes?: number;
+    onCorruptBatch?: OnCorruptBatch;
+    budget?: number;
+  } = {}) {
     this.frames = new Frames(mostWasteBytes);
+    this.opened = new OpenedBytes(budget);
     this.delivery = new Delivery(
       {
         checkCrcs,
         maxDecompressedBytes: 1 << 20,
         deserializers: {},
         frames: this.frames,
+        opened: this.opened,
         release: ({ partition, epoch }, bytes) => {
           this.outstanding -= bytes;
           this.released.push({ partition, epoch, bytes });
