@@ -25,6 +25,7 @@ class InHand {
   readonly #member: Member;
   readonly #all: { record: KafkaRecord; held: Held }[] = [];
   #error: Error | null = null;
+  #done = 0;
 
   constructor(member: Member, batch: Iterable<KafkaRecord>) {
     this.#member = member;
@@ -43,9 +44,17 @@ class InHand {
     return this.#all.map(({ record }) => record);
   }
 
+  /** What was not gone through to its end. */
+  get left(): KafkaRecord[] {
+    return this.records.slice(this.#done);
+  }
+
   /** @returns false for leaving before the end @throws what the batch throws after its good records */
   async handle(signal?: AbortSignal): Promise<boolean> {
-    for (const { record, held } of this.#all) if (!(await handle(this.#member, record, held, signal))) return false;
+    for (const { record, held } of this.#all) {
+      if (!(await handle(this.#member, record, held, signal))) return false;
+      this.#done++;
+    }
     if (this.#error !== null) throw this.#error;
     return true;
   }
@@ -166,11 +175,7 @@ async function handlePolled(member: Member, polled: readonly (RecordBatch | read
   try {
     for (const each of inHand) if (!(await each.handle())) throw new Mishap('has left');
   } catch (error) {
-    for (const record of records) {
-      if (member.scene.truth.isHandled(record, record.offset)) continue;
-      const { topic, partition } = record;
-      member.seekBack({ topic, partition });
-    }
+    for (const { topic, partition } of inHand.flatMap(({ left }) => left)) member.seekBack({ topic, partition });
     unhandledPolls.clear();
     throw error;
   }
