@@ -194,9 +194,12 @@ export class Session<K, V> {
     return this.#positions.until(find, this.settings.defaultApiTimeoutMs);
   }
 
+  /** Also where it is being given back, as long as the application holds some of it: that is how to say that this is not finished. */
   seek(partition: TopicPartition, startAt: StartAt): void {
     this.#mustGoOn();
-    this.#rebalances.seek(this.#assigned(partition, 'seek()'), startAt);
+    const known = this.delivery.get(partition.topic, partition.partition);
+    const isHeld = known !== undefined && (known.isInHand || known.running > 0);
+    this.#rebalances.seek(isHeld ? known : this.#assigned(partition, 'seek()'), startAt);
   }
 
   setPaused(partitions: readonly TopicPartition[], paused: boolean): void {

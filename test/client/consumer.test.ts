@@ -256,3 +256,16 @@ it('resume() resumes what is paused, also while other paused partitions are bein
   consumer.resume();
   await iterator.return?.();
 });
+
+it('seek() says that what poll() gave is not finished, also while it is being given back', async () => {
+  const rig = await MockRig.start(20, 20);
+  const consumer = rig.subscribed({ partitionAssignmentStrategy: 'range', autoCommitIntervalMs: 10 });
+  const polled = await consumer.poll({ timeoutMs: 10_000 });
+  rig.subscribed({ partitionAssignmentStrategy: 'range' });
+  await soon(() => consumer.assignment().length === 0, 'the revocation');
+  for (const { topic, partition } of polled) consumer.seek({ topic, partition }, 1);
+  const next = await consumer.poll({ timeoutMs: 10_000 });
+  // Either member may be given either partition: nothing after what was sought is committed before it comes again.
+  expect(next[0]?.firstOffset).toBeLessThanOrEqual(1);
+  for (const { partition } of polled) expect(rig.committed(partition) ?? 0).toBeLessThanOrEqual(1);
+});
