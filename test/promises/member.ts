@@ -146,7 +146,7 @@ export class Member {
     this.call(`seek ${partition.partition}@${offset}`, () => {
       this.consumer.seek(partition, offset);
       this.watch.jump(partition, offset);
-      this.stopped.delete(nameOf(partition));
+      if (!this.isRun) this.stopped.delete(nameOf(partition));
     });
   }
 
@@ -171,6 +171,7 @@ export class Member {
   goOn(partition: TopicPartition): void {
     if (this.isClosed || !this.stopped.has(nameOf(partition))) return;
     this.seekBack(partition);
+    this.stopped.delete(nameOf(partition));
     if (this.isRun) this.stop?.abort();
   }
 
