@@ -119,7 +119,7 @@ async function strike(kafka: MockCluster, scene: Scene, random: Random, groupId:
       await kafka.broker(node).stop();
       await pause(random.int(10, 120));
       note(`broker ${node} starts`);
-      await kafka.broker(node).start();
+      await startAgain(kafka, node);
       return;
     case 'freeze':
       note(`broker ${node} is frozen`);
@@ -136,6 +136,18 @@ async function strike(kafka: MockCluster, scene: Scene, random: Random, groupId:
       note('records are damaged on their way');
       kafka.faults.add({ api: 'Fetch', after: random.int(0, 3), answer: damaged(random) });
       return;
+  }
+}
+
+/** Its port may have been taken meanwhile. */
+async function startAgain(kafka: MockCluster, node: number): Promise<void> {
+  for (let left = 500; ; left--) {
+    try {
+      return await kafka.broker(node).start();
+    } catch (error) {
+      if (left === 0) throw error;
+      await pause(20);
+    }
   }
 }
 

@@ -12,6 +12,18 @@ const LIMIT_MS = Number(process.env['SAMSA_LIMIT_MS'] ?? 40_000);
 export const TOPIC = 't';
 export const GROUP = 'g';
 
+let stages = 0;
+
+/**
+ * A loopback address for each cluster, where the system has so many: a port that a broker gives up for a moment would else be another cluster's, and
+ * the members would read and commit there.
+ */
+function hostOfItsOwn(): string {
+  if (process.platform !== 'linux') return '127.0.0.1';
+  const number = ++stages;
+  return `127.${10 + (process.pid % 200)}.${(number >> 7) % 256}.${1 + (number % 128)}`;
+}
+
 /** A cluster, the members that read from it, and everything that has to be true of them. */
 export class Stage {
   readonly kafka: MockCluster;
@@ -37,6 +49,7 @@ export class Stage {
       replicationFactor: 2,
       topics: { [TOPIC]: partitions },
       groups: { consumer: { heartbeatIntervalMs: 30, sessionTimeoutMs: 1500 } },
+      host: hostOfItsOwn(),
       ...options,
     });
     return new Stage(kafka, partitions);
