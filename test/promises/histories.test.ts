@@ -3,7 +3,7 @@ import { history } from './history.ts';
 
 /** So many at a time: they wait more than they work. */
 const AT_ONCE = 8;
-const HISTORIES = Number(process.env['SAMSA_HISTORIES'] ?? 32);
+const HISTORIES = Number(process.env['SAMSA_HISTORIES'] ?? 8);
 
 /**
  * Whole applications by chance, see `history.ts`. These seeds are the same each time; `npx tsx test/promises/run.ts --histories 2000` draws new ones, and
