@@ -89,9 +89,11 @@ export class Subscriptions<K, V> {
     const { engine, rebalances } = this.#host;
     this.#waiting = null;
     if (this.#manual.size > 0) this.#drop([...this.#manual.values()]);
-    if (this.#mode !== 'none') engine.send({ type: 'unsubscribe', id: ++this.#lastId });
+    const wasReading = this.#mode !== 'none';
     this.#mode = 'none';
     this.topics = [];
+    // A group that was never joined says at once that it is left.
+    if (wasReading) engine.send({ type: 'unsubscribe', id: ++this.#lastId });
     rebalances.handChanged(); // what poll() gave is not waited for any more
   }
 

@@ -478,7 +478,7 @@ describe('throttling (KIP-219)', () => {
       connection.send(metadata, ASK).then(() => order.push('Metadata')),
       connection.send(heartbeat, BEAT).then(() => order.push('Heartbeat')),
     ]);
-    expect(performance.now() - start).toBeGreaterThan(280);
+    expect(performance.now() - start).toBeGreaterThan(200); // the broker's 300 began before `start`
     expect(broker.received.slice(before).map(({ api }) => api)).toEqual(['Metadata', 'Heartbeat']);
     expect(order).toEqual(['Metadata', 'Heartbeat']);
   });
