@@ -30,6 +30,8 @@ export interface RebalanceHost<K, V> {
   onListenerFailed: (error: KafkaError, again: (() => void) | null) => void;
   /** So long were these waited for: they are given back all the same. */
   onGivenUp: (deliveries: readonly PartitionDelivery<K, V>[]) => void;
+  /** Partitions are gone, and what the application had of them. */
+  onRemoved: () => void;
 }
 
 /**
@@ -230,6 +232,7 @@ export class Rebalances<K, V> {
     const known = this.#deliveries(revocation.partitions).filter((each) => this.#starting.forget(each));
     if (known.length > 0) this.#port.send({ type: 'stop', partitions: known.map(named) });
     this.#delivery.remove(revocation.partitions);
+    this.#host.onRemoved();
     this.#revocation = null;
     this.#port.send({ type: 'revoked' });
   }

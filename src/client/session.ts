@@ -81,6 +81,7 @@ export class Session<K, V> {
       },
       onListenerFailed: (error, again) => this.#listenerFailed(error, again),
       onGivenUp: (deliveries) => this.#reporting.givenUp(this.delivery.giveUp(deliveries), settings.maxPollIntervalMs),
+      onRemoved: () => this.#closing.handChanged(),
     });
     this.#subscriptions = new Subscriptions<K, V>({
       settings,
@@ -91,7 +92,10 @@ export class Session<K, V> {
       commitFinished: (partitions) => void this.#commitFinished(partitions),
       setUp: (deliveries) => void this.handlers.setUp(deliveries),
       onLeft: () => (this.membership = NO_MEMBERSHIP),
-      onDropped: () => this.#positions.wake(),
+      onDropped: () => {
+        this.#positions.wake();
+        this.#closing.handChanged();
+      },
     });
     this.#closing = new Closing<K, V>({
       delivery: this.delivery,

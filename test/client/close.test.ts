@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import net from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { Consumer, type KafkaError } from '../../src/index.ts';
@@ -5,6 +6,7 @@ import { joinGroup } from '../../src/protocol/api/join-group.ts';
 import { leaveGroup } from '../../src/protocol/api/leave-group.ts';
 import { offsetCommit } from '../../src/protocol/api/offset-commit.ts';
 import { cleanups, consumerOf, soon, start, T0, take, timed } from './consumer-rig.ts';
+import { MockRig } from './mock-rig.ts';
 
 /** Open sockets and timers of this process; the test runner has some of its own. */
 function handles(): number {
@@ -186,4 +188,16 @@ describe('close()', () => {
     expect(await consumer[Symbol.asyncIterator]().next()).toEqual({ done: true, value: undefined });
     expect(consumer.assignment()).toEqual([]);
   });
+});
+
+it('close() does not wait for what was lost while the application still had it', async () => {
+  const rig = await MockRig.start(5);
+  const consumer = rig.subscribed({ maxPollIntervalMs: 300 });
+  const iterator = consumer[Symbol.asyncIterator]();
+  await iterator.next();
+  const lost = once(consumer, 'lost');
+  const closed = consumer.close({ timeoutMs: 600_000 });
+  await lost;
+  await closed;
+  expect(await iterator.next()).toEqual({ done: true, value: undefined });
 });

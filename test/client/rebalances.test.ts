@@ -43,6 +43,7 @@ class RebalanceRig extends DeliveryRig {
         this.readAgain = again;
       },
       onGivenUp: (deliveries) => this.story.push(`given up:${deliveries.map(({ partition }) => partition).join()}`),
+      onRemoved: () => undefined,
       onRebalanced: (rebalance) => this.rebalanced.push(rebalance),
       maxPollIntervalMs: 300_000,
     },

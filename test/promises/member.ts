@@ -145,7 +145,9 @@ export class Member {
   seek(partition: TopicPartition, offset: number): void {
     this.call(`seek ${partition.partition}@${offset}`, () => {
       this.consumer.seek(partition, offset);
-      this.watch.jump(partition, offset);
+      // Of what is being given back it says only that this is not finished.
+      const isLeaving = !this.consumer.assignment().some((each) => nameOf(each) === nameOf(partition));
+      this.watch.jump(partition, isLeaving ? null : offset);
       if (!this.isRun) this.stopped.delete(nameOf(partition));
     });
   }
