@@ -53,13 +53,6 @@ export const MUTANTS: readonly Mutant[] = [
     to: '    if (error === null || added.length > 0) {\n      this.#starting.start(added);',
   },
   {
-    name: 'a mark from before a seek counts',
-    what: 'markConsumed() of a record of an older position marks what was handed out since',
-    file: 'src/client/commits.ts',
-    from: 'if (epoch >= 0 && epoch !== delivery.epoch) continue;',
-    to: 'void epoch;',
-  },
-  {
     name: 'pause() lets the lanes go on',
     what: 'records that wait in the lanes of a paused partition are begun',
     file: 'src/client/for-each.ts',
@@ -74,13 +67,6 @@ export const MUTANTS: readonly Mutant[] = [
     to: "    REQUEST_TIMED_OUT: 'retry',\n    ...FATAL_ANYWHERE,\n  },\n  others: 'fatal',",
   },
   {
-    name: 'subscribe() while expelled stays out',
-    what: 'an application that was thrown out for its silence never counts as back',
-    file: 'src/client/poll-watch.ts',
-    from: '    if (!this.#hasExpired) this.#postpone(now);',
-    to: '    this.#hasExpired = false;\n    this.#postpone(now);',
-  },
-  {
     name: 'assign() does not wait for the group to be left',
     what: 'a revocation that is under way takes away what was assigned by hand',
     file: 'src/client/subscriptions.ts',
@@ -88,24 +74,17 @@ export const MUTANTS: readonly Mutant[] = [
     to: '    this.#assignWaiting();',
   },
   {
-    name: 'a revocation does not wait for commit()',
-    what: 'a commit that is tried again overwrites what the new owner has committed',
-    file: 'src/client/commits.ts',
-    from: '    if (offsets.length === 0 && this.#pending.isEmpty) return;',
-    to: '    if (offsets.length === 0) return;',
-  },
-  {
-    name: 'resume() throws for what is leaving',
-    what: 'paused() names partitions that are being given back, and resume() resumes none',
-    file: 'src/client/consumer.ts',
-    from: 'return this.#session.assigned.filter(({ isPaused }) => isPaused)',
-    to: 'return [...this.#session.delivery.partitions].filter(({ isPaused }) => isPaused)',
-  },
-  {
-    name: 'onAssigned of one starts them all',
-    what: 'partitions are read before their own onAssigned has returned',
+    name: 'a listener that has thrown is not called again',
+    what: 'partitions whose onAssigned has failed once are never read',
     file: 'src/client/rebalances.ts',
-    from: '      this.#starting.start(added);\n      return;',
-    to: '      this.#starting.start([...this.#delivery.partitions].filter(({ isStarting }) => isStarting));\n      return;',
+    from: '        if (left.length > 0 || added.length === 0) await this.#begin(left, holder);',
+    to: '        void left;',
+  },
+  {
+    name: 'seek() is refused for what is leaving',
+    what: 'an application that cannot say that it has failed commits what it has not handled',
+    file: 'src/client/session.ts',
+    from: 'const isHeld = known !== undefined && (known.isInHand || known.running > 0);',
+    to: 'const isHeld = known !== undefined && known.running < 0;',
   },
 ];
